@@ -1,0 +1,85 @@
+//! Keys of one map: duplicates found, merge keys filled in.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::code;
+use crate::node::{Key, Node, Value, quoted};
+use crate::problem::Problem;
+
+/// Below this many keys comparing each with each is quicker than hashing.
+const FEW_KEYS: usize = 12;
+
+/// The entries without the later ones of each duplicate, which are reported.
+pub(crate) fn without_duplicates(
+    mut entries: Vec<(Key, Node)>,
+    found: &mut Vec<Problem>,
+) -> Vec<(Key, Node)> {
+    let doubles = duplicates(&entries);
+    if doubles.is_empty() {
+        return entries;
+    }
+    for (first, second) in &doubles {
+        let (first, second) = (&entries[*first].0, &entries[*second].0);
+        let message = format!("the key {} is written twice", quoted(&first.text));
+        let problem = Problem::error(code::DUPLICATE_KEY, second.span, message);
+        found.push(problem.note(first.span, "first written here").hint("remove one of the two"));
+    }
+    let dropped: HashSet<usize> = doubles.iter().map(|(_, second)| *second).collect();
+    let mut index = 0;
+    entries.retain(|_| {
+        index += 1;
+        !dropped.contains(&(index - 1))
+    });
+    entries
+}
+
+/// Pairs of indexes: where a key was first written, and where again.
+fn duplicates(entries: &[(Key, Node)]) -> Vec<(usize, usize)> {
+    let mut doubles = Vec::new();
+    if entries.len() <= FEW_KEYS {
+        for (second, (key, _)) in entries.iter().enumerate() {
+            let before = &entries[..second];
+            if let Some(first) = before.iter().position(|(other, _)| other.text == key.text) {
+                doubles.push((first, second));
+            }
+        }
+        return doubles;
+    }
+    let mut seen = HashMap::with_capacity(entries.len());
+    for (second, (key, _)) in entries.iter().enumerate() {
+        match seen.entry(key.text.as_str()) {
+            std::collections::hash_map::Entry::Occupied(first) => {
+                doubles.push((*first.get(), second));
+            }
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(second);
+            }
+        }
+    }
+    doubles
+}
+
+/// Adds what `from` (a map, or a list of maps of which the first wins) has and `entries` has not.
+pub(crate) fn merge(entries: &mut Vec<(Key, Node)>, from: Node, found: &mut Vec<Problem>) {
+    let span = from.span;
+    match from.value {
+        Value::Map(more) => add_missing(entries, more),
+        Value::Seq(maps) if maps.iter().all(Node::is_map) => {
+            for map in maps {
+                if let Value::Map(more) = map.value {
+                    add_missing(entries, more);
+                }
+            }
+        }
+        _ => {
+            let message = "`<<` merges a map, or a list of maps";
+            let problem = Problem::error(code::ALIAS, span, message);
+            found.push(problem.hint("name a map with an alias: `<<: *name`"));
+        }
+    }
+}
+
+fn add_missing(entries: &mut Vec<(Key, Node)>, more: Vec<(Key, Node)>) {
+    let present: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    entries.extend(more.into_iter().filter(|(key, _)| !present.contains(&key.text)));
+}

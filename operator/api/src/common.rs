@@ -168,7 +168,7 @@ pub struct Window {
 }
 
 /// Which recovery point machines are started from (FO-4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("(self.type == 'Time') == has(self.time)").message("time is set when, and only when, type is Time"))]
 #[x_kube(validation = Rule::new("(self.type == 'Named') == has(self.name)").message("name is set when, and only when, type is Named"))]

@@ -8,6 +8,7 @@
 
 pub mod common;
 pub mod conditions;
+pub mod crd;
 pub mod kinds;
 mod schema;
 pub mod selector;

@@ -24,7 +24,7 @@ pub type Labels = BTreeMap<String, String>;
 pub struct Selector {
     /// Every one of these labels must be present with this value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub match_labels: Labels,
     /// Every one of these expressions must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

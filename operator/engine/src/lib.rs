@@ -8,7 +8,12 @@
 //! What may not enter: clocks, randomness, the environment, files, threads, async, drivers.
 
 pub mod check;
+pub mod compile;
+pub mod decide;
 pub mod declared;
+pub mod invariant;
+pub mod lifecycle;
 pub mod members;
 pub mod plan;
 pub mod problem;
+pub mod verify;

@@ -68,7 +68,7 @@ pub fn of<'a>(group: &'a ProtectionGroupSpec, inventories: &'a Inventories) -> M
             name: &member.name,
             nics: &member.nics,
             target_settings: member.target_settings.as_deref(),
-            found: inventory.and_then(|inventory| inventory.machines.get(&member.name)),
+            found: inventory.and_then(|inventory| inventory.get(&member.name)),
             origin: Origin::Listed(position),
         })
         .collect();
@@ -80,9 +80,9 @@ pub fn of<'a>(group: &'a ProtectionGroupSpec, inventories: &'a Inventories) -> M
     };
     let listed: BTreeSet<&MachineName> = group.machines.iter().map(|member| &member.name).collect();
     let selected = inventory
-        .machines
-        .iter()
-        .filter(|(name, found)| selector.matches(&found.labels) && !listed.contains(name))
+        .select(selector)
+        .into_iter()
+        .filter(|(name, _)| !listed.contains(name))
         .map(|(name, found)| selected(group, name, found));
     known.extend(selected);
     Members { known, open: false }

@@ -19,7 +19,7 @@ use crate::limits::{
 };
 use crate::merge;
 use crate::node::{Key, Node, Value};
-use crate::position::{Span, offset};
+use crate::position::Span;
 use crate::problem::Problem;
 use crate::scalar;
 use crate::syntax;
@@ -40,11 +40,11 @@ pub(crate) type Fatal = Box<Problem>;
 /// Reads the one document of `text`, which starts `base` bytes into its source.
 pub(crate) fn compose(text: &str, base: u32) -> Result<Composed, Fatal> {
     let window = Window::new(text, base);
-    let gauge = Gauge::default();
+    let gauge = Gauge::new(window.text());
     let mut parser = Parser::new(Text::new(window.text(), &gauge));
     let mut composer = Composer::new(&window);
     while let Some(next) = parser.next_event() {
-        gauge.reset();
+        gauge.event();
         if gauge.starved() {
             return Err(composer.starved());
         }
@@ -150,7 +150,9 @@ impl<'w, 't> Composer<'w, 't> {
             return Ok(());
         }
         let message = format!("this document has more than {MAX_NODES} keys and values");
-        Err(too_large(span, message).hint("split it into several documents").into())
+        Err(too_large(span, message)
+            .hint("split it into several documents")
+            .into())
     }
 
     fn open(&mut self, span: Span, anchor: usize, open: Open) -> Result<(), Fatal> {
@@ -175,8 +177,12 @@ impl<'w, 't> Composer<'w, 't> {
                 let last = items.last().map(|item| item.span.end);
                 (Value::Seq(items), last)
             }
-            Open::Map { entries, merges, .. } => {
-                let last = entries.last().map(|(key, value)| value.span.end.max(key.span.end));
+            Open::Map {
+                entries, merges, ..
+            } => {
+                let last = entries
+                    .last()
+                    .map(|(key, value)| value.span.end.max(key.span.end));
                 (Value::Map(self.finish_map(entries, merges)), last)
             }
         };
@@ -242,7 +248,13 @@ impl<'w, 't> Composer<'w, 't> {
 
     fn wants_key(&self) -> bool {
         let top = self.stack.last().map(|frame| &frame.open);
-        matches!(top, Some(Open::Map { slot: Slot::Key, .. }))
+        matches!(
+            top,
+            Some(Open::Map {
+                slot: Slot::Key,
+                ..
+            })
+        )
     }
 
     fn key(&mut self, text: String, span: Span, plain: bool) {
@@ -282,7 +294,11 @@ impl<'w, 't> Composer<'w, 't> {
         };
         match &mut frame.open {
             Open::Seq(items) => items.push(node),
-            Open::Map { entries, merges, slot } => match std::mem::replace(slot, Slot::Key) {
+            Open::Map {
+                entries,
+                merges,
+                slot,
+            } => match std::mem::replace(slot, Slot::Key) {
                 Slot::Value(key) => entries.push((key, node)),
                 Slot::Merge => merges.push(node),
                 Slot::Key | Slot::Refused => {}
@@ -296,9 +312,13 @@ impl<'w, 't> Composer<'w, 't> {
             Value::Str(text) => self.key(text, node.span, false),
             Value::Seq(_) | Value::Map(_) => {
                 let problem = Problem::error(code::KEY, node.span, "a key must be text");
-                self.problem(problem.label("this is a list or a map").maybe_hint(
-                    self.window.looks_like_template().then(|| syntax::TEMPLATE_HINT.to_owned()),
-                ));
+                self.problem(
+                    problem.label("this is a list or a map").maybe_hint(
+                        self.window
+                            .looks_like_template()
+                            .then(|| syntax::TEMPLATE_HINT.to_owned()),
+                    ),
+                );
                 self.set_slot(Slot::Refused);
             }
             _ => {
@@ -323,7 +343,9 @@ impl<'w, 't> Composer<'w, 't> {
     }
 
     fn is_aliased(&mut self) -> bool {
-        *self.aliased.get_or_insert_with(|| self.window.text().contains('*'))
+        *self
+            .aliased
+            .get_or_insert_with(|| self.window.text().contains('*'))
     }
 
     fn charge(&mut self, bytes: usize, span: Span) -> Result<(), Fatal> {
@@ -331,8 +353,10 @@ impl<'w, 't> Composer<'w, 't> {
         if self.copied <= MAX_COPIED_BYTES {
             return Ok(());
         }
-        let message =
-            format!("the aliases of this document copy more than {} MiB", MAX_COPIED_BYTES >> 20);
+        let message = format!(
+            "the aliases of this document copy more than {} MiB",
+            MAX_COPIED_BYTES >> 20
+        );
         Err(Problem::error(code::ALIAS, span, message)
             .hint("write the values out, or split the document")
             .into())
@@ -341,9 +365,7 @@ impl<'w, 't> Composer<'w, 't> {
     fn finish_map(&mut self, entries: Vec<(Key, Node)>, merges: Vec<Node>) -> Vec<(Key, Node)> {
         let mut found = Vec::new();
         let mut entries = merge::without_duplicates(entries, &mut found);
-        for each in merges {
-            merge::merge(&mut entries, each, &mut found);
-        }
+        merge::merge(&mut entries, merges, &mut found);
         for problem in found {
             self.problem(problem);
         }
@@ -415,4 +437,3 @@ pub(crate) fn tree(text: &str) -> Node {
 #[cfg(test)]
 #[path = "compose_tests.rs"]
 mod tests;
-

@@ -25,8 +25,8 @@ pub const MAX_COPIED_BYTES: usize = 16 * 1024 * 1024;
 
 /// How far the scanner may run ahead of the event it hands out next, in bytes. It must look for the
 /// `:` that would make a whole flow collection a key, and holds some hundred bytes for each token on
-/// the way; without a bound 64 MiB of commas would take 6 GB.
-pub const MAX_LOOKAHEAD_BYTES: usize = 2 * 1024 * 1024;
+/// the way; without a bound 64 MiB of commas would take 6 GB. It leaves room for the longest text.
+pub const MAX_LOOKAHEAD_BYTES: usize = MAX_SCALAR_BYTES + 64 * 1024;
 
 /// The most diagnostics for one document. Nobody reads more; the rest is counted.
 pub const MAX_PROBLEMS_PER_DOCUMENT: usize = 100;

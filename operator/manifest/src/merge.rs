@@ -22,7 +22,11 @@ pub(crate) fn without_duplicates(
         let (first, second) = (&entries[*first].0, &entries[*second].0);
         let message = format!("the key {} is written twice", quoted(&first.text));
         let problem = Problem::error(code::DUPLICATE_KEY, second.span, message);
-        found.push(problem.note(first.span, "first written here").hint("remove one of the two"));
+        found.push(
+            problem
+                .note(first.span, "first written here")
+                .hint("remove one of the two"),
+        );
     }
     let dropped: HashSet<usize> = doubles.iter().map(|(_, second)| *second).collect();
     let mut index = 0;
@@ -59,27 +63,34 @@ fn duplicates(entries: &[(Key, Node)]) -> Vec<(usize, usize)> {
     doubles
 }
 
-/// Adds what `from` (a map, or a list of maps of which the first wins) has and `entries` has not.
-pub(crate) fn merge(entries: &mut Vec<(Key, Node)>, from: Node, found: &mut Vec<Problem>) {
-    let span = from.span;
-    match from.value {
-        Value::Map(more) => add_missing(entries, more),
-        Value::Seq(maps) if maps.iter().all(Node::is_map) => {
-            for map in maps {
-                if let Value::Map(more) = map.value {
-                    add_missing(entries, more);
+/// Adds what the merged maps have and `entries` has not. Each of `merges` is a map, or a list of maps;
+/// the first one that has a key gives its value.
+pub(crate) fn merge(entries: &mut Vec<(Key, Node)>, merges: Vec<Node>, found: &mut Vec<Problem>) {
+    if merges.is_empty() {
+        return;
+    }
+    let mut present: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    let mut add = |more: Vec<(Key, Node)>| {
+        entries.extend(
+            more.into_iter()
+                .filter(|(key, _)| present.insert(key.text.clone())),
+        );
+    };
+    for from in merges {
+        match from.value {
+            Value::Map(more) => add(more),
+            Value::Seq(maps) if maps.iter().all(Node::is_map) => {
+                for map in maps {
+                    if let Value::Map(more) = map.value {
+                        add(more);
+                    }
                 }
             }
-        }
-        _ => {
-            let message = "`<<` merges a map, or a list of maps";
-            let problem = Problem::error(code::ALIAS, span, message);
-            found.push(problem.hint("name a map with an alias: `<<: *name`"));
+            _ => {
+                let message = "`<<` merges a map, or a list of maps";
+                let problem = Problem::error(code::ALIAS, from.span, message);
+                found.push(problem.hint("name a map with an alias: `<<: *name`"));
+            }
         }
     }
-}
-
-fn add_missing(entries: &mut Vec<(Key, Node)>, more: Vec<(Key, Node)>) {
-    let present: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
-    entries.extend(more.into_iter().filter(|(key, _)| !present.contains(&key.text)));
 }

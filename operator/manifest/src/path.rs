@@ -94,7 +94,10 @@ pub(crate) fn write_key(out: &mut impl fmt::Write, key: &str, first: bool) -> fm
 }
 
 fn is_word(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|each| each.is_alphanumeric() || matches!(each, '_' | '-' | '$'))
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|each| each.is_alphanumeric() || matches!(each, '_' | '-' | '$'))
 }
 
 impl std::str::FromStr for FieldPath {

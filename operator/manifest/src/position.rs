@@ -58,11 +58,16 @@ pub struct Place {
     /// Which of the loaded sources, from 0.
     pub source: u32,
     /// The name it was loaded under.
+    #[serde(serialize_with = "as_text")]
     pub file: Arc<str>,
     /// First character.
     pub start: Position,
     /// One past the last character.
     pub end: Position,
+}
+
+fn as_text<S: serde::Serializer>(file: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(file)
 }
 
 impl Place {
@@ -107,23 +112,15 @@ impl Lines {
         offset(self.starts.partition_point(|start| *start <= at).max(1))
     }
 
-    /// The bytes of a line (from 1), without its line break.
-    pub(crate) fn line_span(&self, text: &[u8], line: u32) -> Span {
-        let index = (line.max(1) - 1) as usize;
-        let start = self.starts.get(index).copied().unwrap_or_default();
-        let next = self.starts.get(index + 1).copied();
-        let mut end = next.unwrap_or_else(|| offset(text.len()));
-        while end > start && matches!(text.get(end as usize - 1), Some(b'\n' | b'\r')) {
-            end -= 1;
-        }
-        Span::new(start, end)
-    }
-
     /// Line and column of a byte.
     pub(crate) fn position(&self, text: &[u8], at: u32) -> Position {
         let at = at.min(offset(text.len()));
         let line = self.line_of(at);
-        let start = self.starts.get(line as usize - 1).copied().unwrap_or_default();
+        let start = self
+            .starts
+            .get(line as usize - 1)
+            .copied()
+            .unwrap_or_default();
         let before = text.get(start as usize..at as usize).unwrap_or_default();
         let column = if self.ascii {
             offset(before.len())
@@ -185,15 +182,5 @@ mod tests {
     #[test]
     fn a_position_beyond_the_end_is_the_end() {
         assert_eq!(at("ab", 100), (1, 3));
-    }
-
-    #[test]
-    fn a_line_is_cut_without_its_break() {
-        let text = b"one\r\ntwo\n";
-        let lines = Lines::new(text);
-        assert_eq!(lines.line_span(text, 1).range(), 0..3);
-        assert_eq!(lines.line_span(text, 2).range(), 5..8);
-        assert_eq!(lines.line_span(text, 3).range(), 9..9);
-        assert_eq!(lines.line_span(text, 9).range(), 0..9);
     }
 }

@@ -62,7 +62,9 @@ fn radix(digits: &str, radix: u32) -> Result<Value, NotANumber> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return Err(NotANumber::Text);
     }
-    i64::from_str_radix(digits, radix).map(Value::Int).map_err(|_| NotANumber::Unclear)
+    i64::from_str_radix(digits, radix)
+        .map(Value::Int)
+        .map_err(|_| NotANumber::Unclear)
 }
 
 /// `[0-9]* ( . [0-9]* )? ( [eE] [-+]? [0-9]+ )?` with a digit before the exponent.
@@ -86,11 +88,16 @@ fn is_float(text: &str) -> bool {
 /// Digits with `_` between them, and `0b` numbers: text in YAML 1.2, numbers in 1.1.
 fn is_yaml_1_1_number(digits: &str) -> bool {
     if let Some(binary) = digits.strip_prefix("0b") {
-        return !binary.is_empty() && binary.bytes().all(|byte| matches!(byte, b'0' | b'1' | b'_'));
+        return !binary.is_empty()
+            && binary
+                .bytes()
+                .all(|byte| matches!(byte, b'0' | b'1' | b'_'));
     }
     digits.contains('_')
         && digits.starts_with(|first: char| first.is_ascii_digit())
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.'))
 }
 
 #[cfg(test)]
@@ -117,15 +124,40 @@ mod tests {
         assert_eq!(plain(".5"), Value::Float(0.5));
         assert_eq!(plain("12e3"), Value::Float(12e3));
         assert_eq!(plain("-.inf"), Value::Float(f64::NEG_INFINITY));
-        assert_eq!(plain("18446744073709551616"), Value::Float(18_446_744_073_709_551_616.0));
+        assert_eq!(
+            plain("18446744073709551616"),
+            Value::Float(18_446_744_073_709_551_616.0)
+        );
     }
 
     #[test]
     fn everything_else_is_text() {
         for text in [
-            "yes", "no", "on", "off", "y", "22:00", "15m", "1.2.3", "10.20.0.0/24", "-", "+", ".", "e3",
-            "1e", "1e+", "0x", "0o8", "-0x1", "2026-11-20", "nullable", "tRue", ".infinity", "1_a",
-            "_1", "--1",
+            "yes",
+            "no",
+            "on",
+            "off",
+            "y",
+            "22:00",
+            "15m",
+            "1.2.3",
+            "10.20.0.0/24",
+            "-",
+            "+",
+            ".",
+            "e3",
+            "1e",
+            "1e+",
+            "0x",
+            "0o8",
+            "-0x1",
+            "2026-11-20",
+            "nullable",
+            "tRue",
+            ".infinity",
+            "1_a",
+            "_1",
+            "--1",
         ] {
             assert_eq!(plain(text), Value::Str(text.to_owned()), "{text}");
         }
@@ -133,7 +165,15 @@ mod tests {
 
     #[test]
     fn what_kubectl_reads_differently_is_unclear() {
-        for text in ["010", "-007", "08", "1_000", "0b101", "0xFFFFFFFFFFFFFFFFF", "1_0.5"] {
+        for text in [
+            "010",
+            "-007",
+            "08",
+            "1_000",
+            "0b101",
+            "0xFFFFFFFFFFFFFFFFF",
+            "1_0.5",
+        ] {
             assert_eq!(plain(text), Value::Unclear(text.to_owned()), "{text}");
         }
     }

@@ -1,11 +1,11 @@
-//! The OpenAPI v3 schema of a kind, compiled once into what the check needs.
+//! The `OpenAPI` v3 schema of a kind, compiled once into what the check needs.
 //!
 //! What is compiled is what a `CustomResourceDefinition` may hold. CEL rules
 //! (`x-kubernetes-validations`) are not: the engine states the same facts natively.
 
 use std::sync::OnceLock;
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_json::Value as Json;
 
 /// A schema deeper than this is cut; a real one has about ten levels.
@@ -42,7 +42,7 @@ pub(crate) struct Schema {
     pub(crate) not: Option<Box<Schema>>,
 }
 
-/// The types of OpenAPI, and Kubernetes' one.
+/// The types of `OpenAPI`, and Kubernetes' one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     #[default]
@@ -144,9 +144,10 @@ impl Schema {
             _ => Vec::new(),
         };
         let properties = match json.get("properties") {
-            Some(Json::Object(all)) => {
-                all.iter().map(|(name, value)| (name.clone(), inner(value))).collect()
-            }
+            Some(Json::Object(all)) => all
+                .iter()
+                .map(|(name, value)| (name.clone(), inner(value)))
+                .collect(),
             _ => Vec::new(),
         };
         let mut schema = Self {
@@ -185,7 +186,8 @@ impl Schema {
     fn sort(&mut self) {
         let properties = &self.properties;
         self.by_name = (0..properties.len()).collect();
-        self.by_name.sort_unstable_by(|a, b| properties[*a].0.cmp(&properties[*b].0));
+        self.by_name
+            .sort_unstable_by(|a, b| properties[*a].0.cmp(&properties[*b].0));
     }
 }
 
@@ -207,11 +209,16 @@ fn kind(json: &Json) -> Kind {
 }
 
 fn strings(json: Option<&Json>) -> Vec<String> {
-    let all = json.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(|each| each.as_str().map(str::to_owned)).collect()
+    let all = json
+        .and_then(Json::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    all.iter()
+        .filter_map(|each| each.as_str().map(str::to_owned))
+        .collect()
 }
 
-/// `exclusiveMinimum` is a flag in OpenAPI 3.0 and a number in JSON Schema.
+/// `exclusiveMinimum` is a flag in `OpenAPI` 3.0 and a number in JSON Schema.
 fn bound(json: &Json, key: &str, exclusive_key: &str) -> Option<Bound> {
     let exclusive = json.get(exclusive_key);
     if let Some(value) = exclusive.and_then(Json::as_f64) {
@@ -261,8 +268,14 @@ mod tests {
             "type": "object",
             "properties": { "z": { "type": "string" }, "a": { "type": "integer" } },
         }));
-        assert_eq!(schema.property("z").map(|each| each.kind), Some(Kind::String));
-        assert_eq!(schema.property("a").map(|each| each.kind), Some(Kind::Integer));
+        assert_eq!(
+            schema.property("z").map(|each| each.kind),
+            Some(Kind::String)
+        );
+        assert_eq!(
+            schema.property("a").map(|each| each.kind),
+            Some(Kind::Integer)
+        );
         assert!(schema.property("b").is_none());
         assert!(matches!(schema.additional, Additional::Nothing));
     }

@@ -110,13 +110,15 @@ fn next_line(text: &[u8], at: usize) -> usize {
     }
 }
 
-fn is_marker(line: &[u8], marker: &[u8; 3]) -> bool {
+fn is_marker(line: &[u8], marker: &[u8]) -> bool {
     line.strip_prefix(marker)
         .is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b'\t' | b'\n' | b'\r')))
 }
 
 fn has_content(line: &[u8]) -> bool {
-    let first = line.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    let first = line
+        .iter()
+        .find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     !matches!(first, None | Some(b'#'))
 }
 
@@ -127,12 +129,18 @@ mod tests {
     fn pieces(text: &str) -> Vec<(u32, &str)> {
         let (chunks, more) = split(text.as_bytes(), 100);
         assert!(!more);
-        chunks.iter().map(|chunk| (chunk.line, &text[chunk.range()])).collect()
+        chunks
+            .iter()
+            .map(|chunk| (chunk.line, &text[chunk.range()]))
+            .collect()
     }
 
     #[test]
     fn markers_cut() {
-        assert_eq!(pieces("a: 1\n---\nb: 2\n"), [(1, "a: 1\n"), (2, "---\nb: 2\n")]);
+        assert_eq!(
+            pieces("a: 1\n---\nb: 2\n"),
+            [(1, "a: 1\n"), (2, "---\nb: 2\n")]
+        );
         assert_eq!(pieces("--- a\n--- b"), [(1, "--- a\n"), (2, "--- b")]);
         assert_eq!(pieces("a\n...\nb\n"), [(1, "a\n...\n"), (3, "b\n")]);
         assert_eq!(pieces(""), []);
@@ -140,7 +148,10 @@ mod tests {
 
     #[test]
     fn what_stands_before_the_first_marker_belongs_to_it() {
-        assert_eq!(pieces("# c\n%YAML 1.2\n---\na\n"), [(1, "# c\n%YAML 1.2\n---\na\n")]);
+        assert_eq!(
+            pieces("# c\n%YAML 1.2\n---\na\n"),
+            [(1, "# c\n%YAML 1.2\n---\na\n")]
+        );
         assert_eq!(pieces("\u{FEFF}---\na\n"), [(1, "\u{FEFF}---\na\n")]);
         assert_eq!(
             pieces("a\n...\n%YAML 1.2\n---\nb\n"),
@@ -151,11 +162,10 @@ mod tests {
     #[test]
     fn only_whole_markers_at_the_start_of_a_line_cut() {
         assert_eq!(pieces("a: |\n  ---\n----\n---b\n").len(), 1);
-        assert_eq!(pieces("a\r\n---\r\nb\r---\rc"), [
-            (1, "a\r\n"),
-            (2, "---\r\nb\r"),
-            (4, "---\rc")
-        ]);
+        assert_eq!(
+            pieces("a\r\n---\r\nb\r---\rc"),
+            [(1, "a\r\n"), (2, "---\r\nb\r"), (4, "---\rc")]
+        );
     }
 
     #[test]

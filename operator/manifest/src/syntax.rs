@@ -43,6 +43,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "separate items by commas inside `[ ]`",
     ),
     (
+        "invalid indentation in quoted scalar",
+        "the quote that opens here is not closed where its lines end",
+        "close it with the same quote, or indent the lines that belong to it",
+    ),
+    (
         "invalid indentation",
         "the indentation fits nothing above",
         "align it with the line it belongs to",
@@ -52,11 +57,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "this line is indented less than the text it belongs to",
         "indent it like the first line of the text",
     ),
-    (
-        "tabs disallowed",
-        "a tab cannot indent",
-        "use spaces",
-    ),
+    ("tabs disallowed", "a tab cannot indent", "use spaces"),
     (
         "tab cannot be used as indentation",
         "a tab cannot indent",
@@ -76,11 +77,6 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "while scanning a quoted scalar, found unexpected",
         "the quote that opens here is never closed",
         "close it with the same quote",
-    ),
-    (
-        "invalid indentation in quoted scalar",
-        "the quoted text that starts here continues with less indentation",
-        "close the quote, or indent the following lines",
     ),
     (
         "invalid trailing content after double-quoted",
@@ -111,6 +107,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "while parsing a flow sequence, expected",
         "expected `,` or `]`",
         "close the bracket, or separate the items by commas",
+    ),
+    (
+        "illegal placement of ':'",
+        "a `:` is not allowed here",
+        "close the bracket before it",
     ),
     (
         "misplaced bracket",
@@ -199,30 +200,57 @@ pub(crate) fn explain(
     if let Some(conflict) = merge_conflict(window) {
         return conflict;
     }
+    let text = window.text();
     let at = window.byte_of_char(error.marker().index());
-    let end = at + window.text()[at..].chars().next().map_or(0, char::len_utf8);
+    let end = at + text[at..].chars().next().map_or(0, char::len_utf8);
     let span = window.span_of(at, end);
-    let known = EXPLAINED.iter().find(|(info, ..)| error.info().starts_with(info));
-    let mut problem = match known {
-        Some((_, message, "")) => Problem::error(code::SYNTAX, span, *message),
-        Some((_, message, hint)) => Problem::error(code::SYNTAX, span, *message).hint(*hint),
-        None => Problem::error(code::SYNTAX, span, error.info().to_owned()),
-    };
-    if error.info().contains("flow") {
-        for start in opened {
-            let bracket = Span::new(start, start.saturating_add(1));
-            if window.slice(bracket).starts_with(['[', '{']) {
-                problem = problem.note(bracket, "opened here");
-                break;
-            }
-        }
+    let bracket = opened
+        .map(|start| Span::new(start, start.saturating_add(1)))
+        .find(|bracket| window.slice(*bracket).starts_with(['[', '{']));
+    if let Some(bracket) = bracket.filter(|_| text[at..].trim().is_empty()) {
+        return unclosed(window, bracket);
     }
-    if tab_indents(window.text(), at) {
+    let continues =
+        error.info().starts_with("mapping values") && !line_before(text, at).contains(':');
+    let mut problem = if continues {
+        Problem::error(
+            code::SYNTAX,
+            span,
+            "this line is read as a part of the value above it",
+        )
+        .hint("check its indentation, and whether the line above lacks a `:`")
+    } else {
+        known_error(error.info(), span)
+    };
+    if let Some(bracket) = bracket.filter(|bracket| bracket.start != span.start) {
+        problem = problem.note(bracket, "inside of what is opened here");
+    }
+    if indent_of(line_before(text, at)).contains('\t') {
         problem = problem.hint("this line is indented with a tab: use spaces");
     } else if window.looks_like_template() {
         problem = problem.hint(TEMPLATE_HINT);
     }
     problem
+}
+
+fn known_error(info: &str, span: Span) -> Problem {
+    match EXPLAINED
+        .iter()
+        .find(|(beginning, ..)| info.starts_with(beginning))
+    {
+        Some((_, message, "")) => Problem::error(code::SYNTAX, span, *message),
+        Some((_, message, hint)) => Problem::error(code::SYNTAX, span, *message).hint(*hint),
+        None => Problem::error(code::SYNTAX, span, info),
+    }
+}
+
+fn unclosed(window: &Window<'_>, bracket: Span) -> Problem {
+    let problem = Problem::error(code::SYNTAX, bracket, "this bracket is never closed");
+    if window.looks_like_template() {
+        problem.hint(TEMPLATE_HINT)
+    } else {
+        problem.hint("close it, or quote the value if the bracket belongs to it")
+    }
 }
 
 fn merge_conflict(window: &Window<'_>) -> Option<Problem> {
@@ -237,19 +265,31 @@ fn merge_conflict(window: &Window<'_>) -> Option<Problem> {
     Some(problem.hint("keep one of the two sides and remove the marker lines"))
 }
 
-fn tab_indents(text: &str, at: usize) -> bool {
-    let start = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
-    let indent = text[start..].trim_start_matches([' ', '\t']);
-    text[start..text.len() - indent.len()].contains('\t')
+/// The part of a line before a byte.
+fn line_before(text: &str, at: usize) -> &str {
+    let start = text[..at]
+        .rfind(['\n', '\r'])
+        .map_or(0, |before| before + 1);
+    &text[start..at]
+}
+
+fn indent_of(line: &str) -> &str {
+    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
 /// Bytes that YAML does not allow anywhere: control characters other than tab and line breaks.
 /// The scanner lets most of them pass; `kubectl` does not.
 pub(crate) fn forbidden_character(text: &str, base: u32) -> Option<Problem> {
-    let control = |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7F;
-    // A pass over the bytes is quick; only what it finds is looked at by character.
-    let suspicious = text.as_bytes().iter().any(|byte| control(byte) || matches!(byte, 0xC2 | 0xEF));
-    if !suspicious {
+    let control =
+        |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7F;
+    // A pass over all bytes is quick, and quicker without an early end: the compiler takes many at a
+    // time. Only where it finds something is the text looked at by character.
+    let suspect = |byte: &u8| control(byte) | matches!(byte, 0xC2 | 0xEF);
+    if !text
+        .as_bytes()
+        .iter()
+        .fold(false, |found, byte| found | suspect(byte))
+    {
         return None;
     }
     let forbidden = |each: char| {
@@ -262,7 +302,10 @@ pub(crate) fn forbidden_character(text: &str, base: u32) -> Option<Problem> {
     let message = if each == '\0' {
         "there is a NUL character here".to_owned()
     } else {
-        format!("the control character U+{:04X} is not allowed in YAML", u32::from(each))
+        format!(
+            "the control character U+{:04X} is not allowed in YAML",
+            u32::from(each)
+        )
     };
     let hint = "remove it; inside double quotes it can be written as `\\x` and two digits";
     Some(Problem::error(code::ENCODING, span, message).hint(hint))
@@ -292,6 +335,10 @@ pub(crate) fn other_encoding(text: &[u8]) -> Option<Problem> {
         [0, first, 0, second, ..] if *first != 0 && *second != 0 => "UTF-16 (big endian)",
         _ => return None,
     };
-    let problem = Problem::error(code::ENCODING, Span::new(0, 1), format!("the text is {name}"));
+    let problem = Problem::error(
+        code::ENCODING,
+        Span::new(0, 1),
+        format!("the text is {name}"),
+    );
     Some(problem.hint("save the file as UTF-8"))
 }

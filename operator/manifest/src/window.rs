@@ -57,14 +57,19 @@ impl<'t> Window<'t> {
         };
         let start = *checkpoint as usize;
         let rest = &self.text[start..];
-        let into = rest.char_indices().nth(index % STRIDE).map_or(rest.len(), |(byte, _)| byte);
+        let into = rest
+            .char_indices()
+            .nth(index % STRIDE)
+            .map_or(rest.len(), |(byte, _)| byte);
         start + into
     }
 
     /// A range of the text as a range of the source.
     pub(crate) fn span_of(&self, start: usize, end: usize) -> Span {
         let shift = |byte: usize| {
-            let at = i64::try_from(byte).unwrap_or(i64::MAX).saturating_add(self.base);
+            let at = i64::try_from(byte)
+                .unwrap_or(i64::MAX)
+                .saturating_add(self.base);
             u32::try_from(at.max(0)).unwrap_or(u32::MAX)
         };
         Span::new(shift(start), shift(end))
@@ -86,7 +91,9 @@ impl<'t> Window<'t> {
     fn local(&self, span: Span) -> std::ops::Range<usize> {
         let shift = |byte: u32| {
             let at = i64::from(byte).saturating_sub(self.base).max(0);
-            usize::try_from(at).unwrap_or(usize::MAX).min(self.text.len())
+            usize::try_from(at)
+                .unwrap_or(usize::MAX)
+                .min(self.text.len())
         };
         shift(span.start)..shift(span.end)
     }

@@ -28,6 +28,31 @@ pub struct Stamp {
     tag = "effect"
 )]
 pub enum Effect {
+    /// The two sides know of each other; nothing travels yet (PR-1).
+    Related {
+        /// The side that data will flow to.
+        towards: SiteRole,
+    },
+    /// The first full copy is complete and changes are sent as they happen (PR-2).
+    Seeded {
+        /// The side that data flows to.
+        towards: SiteRole,
+    },
+    /// Network and target settings are applied to the copy (PR-1).
+    Finalized {
+        /// The side that holds the copy.
+        towards: SiteRole,
+    },
+    /// Both sides were compared and are equal but for the newest changes (PR-4).
+    Resynchronized {
+        /// The side that data flows to.
+        towards: SiteRole,
+    },
+    /// Nothing replicates any more.
+    Unrelated {
+        /// Whether the copy is removed too (PR-12).
+        remove_replica: bool,
+    },
     /// The machine does not run at this site and no older epoch can start it there. A machine that is
     /// not there is such a machine too: the epoch is recorded all the same.
     Stopped {
@@ -49,7 +74,8 @@ pub enum Effect {
         /// The side that data flows to.
         towards: SiteRole,
     },
-    /// A machine stands at this site, off, made from the chosen recovery point, with its networks.
+    /// A machine stands at this site, off, with its networks, made from the final synchronisation or
+    /// from the recovery point that its journal names.
     Materialized {
         /// The site.
         site: SiteRole,

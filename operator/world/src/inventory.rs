@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use drover_api::Fabric;
 use drover_api::SiteSpec;
-use drover_api::selector::Labels;
+use drover_api::selector::{Labels, Selector};
 use drover_api::value::{MachineName, NetworkName};
 
 use crate::estimate::Estimates;
@@ -12,8 +12,10 @@ use crate::estimate::Estimates;
 /// The machines of one site.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    /// By the site's own name of the machine.
-    pub machines: BTreeMap<MachineName, InventoryMachine>,
+    machines: BTreeMap<MachineName, InventoryMachine>,
+    /// The machines that carry a label, by its key and value: many groups may select from one large
+    /// inventory, and none of them should look at all of it.
+    labelled: BTreeMap<(String, String), Vec<MachineName>>,
 }
 
 /// One machine of a site.
@@ -27,11 +29,61 @@ pub struct InventoryMachine {
     pub estimates: Option<Estimates>,
 }
 
+impl FromIterator<(MachineName, InventoryMachine)> for Inventory {
+    fn from_iter<I: IntoIterator<Item = (MachineName, InventoryMachine)>>(machines: I) -> Self {
+        let machines: BTreeMap<MachineName, InventoryMachine> = machines.into_iter().collect();
+        let mut labelled: BTreeMap<(String, String), Vec<MachineName>> = BTreeMap::new();
+        for (name, machine) in &machines {
+            for (key, value) in &machine.labels {
+                let carriers = labelled.entry((key.clone(), value.clone())).or_default();
+                carriers.push(name.clone());
+            }
+        }
+        Self { machines, labelled }
+    }
+}
+
 impl Inventory {
+    /// All machines, by the site's own name of them.
+    pub fn machines(&self) -> &BTreeMap<MachineName, InventoryMachine> {
+        &self.machines
+    }
+
+    /// The machine of this name.
+    pub fn get(&self, name: &MachineName) -> Option<&InventoryMachine> {
+        self.machines.get(name)
+    }
+
+    /// The machines that a selector finds, by name.
+    pub fn select(&self, selector: &Selector) -> Vec<(&MachineName, &InventoryMachine)> {
+        let rarest = selector
+            .match_labels
+            .iter()
+            .map(|(key, value)| {
+                self.labelled
+                    .get(&(key.clone(), value.clone()))
+                    .map_or(&[][..], Vec::as_slice)
+            })
+            .min_by_key(|carriers| carriers.len());
+        let matches = |machine: &InventoryMachine| selector.matches(&machine.labels);
+        match rarest {
+            Some(carriers) => carriers
+                .iter()
+                .filter_map(|name| self.machines.get_key_value(name))
+                .filter(|(_, machine)| matches(machine))
+                .collect(),
+            None => self
+                .machines
+                .iter()
+                .filter(|(_, machine)| matches(machine))
+                .collect(),
+        }
+    }
+
     /// What a site's own declaration says of its machines, without asking anybody: a simulated or a
     /// physical site lists them. Nothing for a fabric that must be asked.
     pub fn declared(site: &SiteSpec) -> Option<Self> {
-        let machines = match &site.fabric {
+        let machines: Self = match &site.fabric {
             Fabric::Simulator(simulator) if !simulator.machines.is_empty() => simulator
                 .machines
                 .iter()
@@ -57,6 +109,6 @@ impl Inventory {
                 .collect(),
             _ => return None,
         };
-        Some(Self { machines })
+        Some(machines)
     }
 }

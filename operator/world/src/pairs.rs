@@ -3,7 +3,7 @@
 //! A driver answers for itself when it is asked; this table is what is known without asking, so that a
 //! review needs no credentials. The simulator's profiles are rows of the same table.
 
-use drover_api::{Fabric, Profile, Replicator};
+use drover_api::{Fabric, Profile, Replicator, SanMode};
 
 use crate::capability::{CommitRule, DirectionRules, NotReturning, PairRules, WayBack};
 
@@ -69,6 +69,11 @@ const HYPERV_SAN: PairRules = both_ways(
         commit: CommitRule::AtOnce,
         ..direction(ALL, AFTER_COMMIT)
     },
+);
+/// What was not sent yet can be lost here, so the choice of going back stays open until a commit.
+const HYPERV_SAN_ASYNCHRONOUS: PairRules = both_ways(
+    "Hyper-V with asynchronous SAN replication",
+    direction(ALL, AFTER_COMMIT),
 );
 const VMM_TO_AZURE: PairRules = PairRules {
     name: "VMM to Azure",
@@ -150,7 +155,10 @@ pub fn of_fabrics(
         {
             &VMM_TO_VMM
         }
-        (R::SanArray(_), F::Hyperv(_), F::Hyperv(_)) => &HYPERV_SAN,
+        (R::SanArray(array), F::Hyperv(_), F::Hyperv(_)) => match array.mode {
+            SanMode::Synchronous => &HYPERV_SAN,
+            SanMode::Asynchronous => &HYPERV_SAN_ASYNCHRONOUS,
+        },
         (R::VsphereReplication(_), F::Vsphere(_) | F::Physical(_), F::Vsphere(_)) => {
             &VMWARE_TO_SITE
         }

@@ -75,6 +75,8 @@ pub struct Link {
     pub towards: SiteRole,
     /// How it is.
     pub state: LinkState,
+    /// Whether network and target settings are applied to the copy.
+    pub finalized: bool,
     /// Bytes that are not at the other side yet.
     pub pending_bytes: u64,
     /// The epoch of the last final synchronisation that is complete: the source was stopped before it,
@@ -101,7 +103,7 @@ pub enum LinkState {
     ResyncRequired,
     /// Both sides are compared and differences travel.
     Resynchronizing,
-    /// It is there and sends nothing.
+    /// It is there and sends nothing: not seeded yet, or held by a run.
     Paused,
     /// It stopped for good; a person must mend it.
     Failed,

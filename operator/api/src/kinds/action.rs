@@ -154,7 +154,7 @@ pub struct ScriptAction {
     pub image: Option<String>,
     /// Further environment variables. Not for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub env: BTreeMap<String, String>,
 }
 
@@ -299,6 +299,6 @@ pub struct Rfc2136 {
 pub struct DnsEndpoint {
     /// Labels of the object, so that the right `ExternalDNS` picks it up.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub labels: BTreeMap<String, String>,
 }

@@ -90,6 +90,9 @@ pub struct MachineRunStatus {
     /// The recovery point that it was started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<PointUsed>,
+    /// The machine does not run at the target any more: cancelled, or to be rebuilt.
+    #[serde(default)]
+    pub withdraw: StepRecord,
     /// What stayed behind is dealt with and other points are removed.
     #[serde(default)]
     pub commit: StepRecord,
@@ -171,9 +174,10 @@ pub struct PointUsed {
     /// Its name at the replicator.
     #[schemars(length(max = 253))]
     pub name: String,
+    /// The epoch that it was chosen at.
+    pub epoch: u64,
     /// The instant that it holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
+    pub at: Timestamp,
     /// Data loss that it meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Duration>,

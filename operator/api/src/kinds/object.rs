@@ -2,7 +2,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{CustomResourceExt, Resource};
+use kube::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -34,7 +34,7 @@ macro_rules! kinds {
                 plural: $plural,
                 namespaced: $namespaced,
                 written_by_people: $people,
-                crd: <$kind as CustomResourceExt>::crd,
+                crd: crate::crd::derived::<$kind>,
             }),+
         ];
 

@@ -202,8 +202,13 @@ pub enum RunPhase {
     Committed,
     /// An error stopped the run; a person resumes or cancels it (FO-2).
     Halted,
-    /// Machines go back to the source (FO-6).
-    Cancelling,
+    /// Another recovery point was chosen: machines stop at the target, dependents first, to be rebuilt
+    /// there (FO-5).
+    Rebuilding,
+    /// Cancelled: machines stop at the target, dependents first (FO-6).
+    Withdrawing,
+    /// Cancelled: machines start again at the source, in order (FO-6).
+    Returning,
     /// They are back. The end.
     Cancelled,
     /// Replication is reversed (FB-1).
@@ -222,26 +227,9 @@ pub enum RunPhase {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryRunStatus {
-    /// Where the run stands.
-    #[serde(default)]
-    pub phase: RunPhase,
-    /// For `Halted`: the phase that it resumes in, and why it halted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub halt: Option<Halt>,
-    /// Epoch that effects carry now. It grows with every change of mind, so that whoever still acts
-    /// on an older one is refused (SA-3).
-    #[serde(default)]
-    pub epoch: u64,
-    /// The recovery point that is in force when it is another than the spec's (FO-5).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery_point: Option<RecoveryPointChoice>,
-    /// What was released and done, group by group, in the order of the spec.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10_000))]
-    pub groups: Vec<GroupRecord>,
-    /// Risks that a person accepted for this run.
-    #[serde(default)]
-    pub accepted: AcceptedRisks,
+    /// What was decided: all that a process needs to carry on where another stopped.
+    #[serde(flatten)]
+    pub record: RunRecord,
     /// Machines by state.
     #[serde(default)]
     pub machines: RunCounts,
@@ -249,10 +237,6 @@ pub struct RecoveryRunStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub history: Vec<PhaseEntry>,
-    /// Decisions that were taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    pub decisions: Vec<DecisionEntry>,
     /// Time from the start until all machines were healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rto: Option<Duration>,
@@ -264,6 +248,43 @@ pub struct RecoveryRunStatus {
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// What was decided in a run. It is written before anything is done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    /// Where the run stands.
+    #[serde(default)]
+    pub phase: RunPhase,
+    /// When it came to stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// For `Halted`: the phase that it resumes in, and why it halted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
+    /// Epoch that effects carry now. It grows with every change of mind, so that whoever still acts
+    /// on an older one is refused (SA-3).
+    #[serde(default)]
+    pub epoch: u64,
+    /// Epoch at which the present movement of machines began. Outcomes of entering, withdrawing and
+    /// returning that are older belong to a movement that was given up.
+    #[serde(default)]
+    pub movement_epoch: u64,
+    /// The recovery point that is in force when it is another than the spec's (FO-5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_point: Option<RecoveryPointChoice>,
+    /// What was released and done, group by group, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10_000))]
+    pub groups: Vec<GroupRecord>,
+    /// Risks that a person accepted for this run.
+    #[serde(default)]
+    pub accepted: AcceptedRisks,
+    /// Decisions that were taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub decisions: Vec<DecisionEntry>,
 }
 
 /// Why a run halted and where it goes on.
@@ -282,15 +303,16 @@ pub struct Halt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupRecord {
-    /// Name of the group.
-    pub name: String,
     /// When its machines were released to leave the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leave_released: Option<Timestamp>,
     /// When its machines were released to start at the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enter_released: Option<Timestamp>,
-    /// When its machines were released to go back to the source.
+    /// When its machines were released to stop at the target, in a cancel or to be rebuilt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraw_released: Option<Timestamp>,
+    /// When its machines were released to start again at the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_released: Option<Timestamp>,
     /// Actions before the start, in the order of the spec.
@@ -394,7 +416,7 @@ pub struct PhaseEntry {
 }
 
 /// A decision that was taken on a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionEntry {
     /// Name of the `RunDecision`.

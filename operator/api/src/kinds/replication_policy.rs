@@ -238,7 +238,7 @@ pub struct PluginReplicator {
     pub name: String,
     /// Settings that are handed to the driver as they are. Not for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub config: BTreeMap<String, String>,
 }
 

@@ -125,7 +125,7 @@ pub struct SimulatedMachine {
     pub name: MachineName,
     /// Inventory labels that selectors of protection groups match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub labels: Labels,
     /// Sizes of its disks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -267,7 +267,7 @@ pub struct PhysicalServer {
     pub address: Address,
     /// Inventory labels that selectors of protection groups match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub labels: Labels,
 }
 
@@ -283,7 +283,7 @@ pub struct PluginFabric {
     pub name: String,
     /// Settings that are handed to the driver as they are. Not for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub config: BTreeMap<String, String>,
     /// Secret that is handed to the driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,11 +22,12 @@ impl<'a> Walker<'a> {
         for (key, value) in node.entries() {
             self.path.push(Crumb::Key(&key.text));
             if let Some(property) = schema.property(&key.text) {
-                self.field(property, key, value);
+                let required = schema.required.contains(&key.text);
+                self.field(property, key, value, required);
             } else {
                 match &schema.additional {
                     Additional::Anything => {}
-                    Additional::Values(property) => self.field(property, key, value),
+                    Additional::Values(property) => self.field(property, key, value, false),
                     Additional::Nothing => meant.extend(self.unknown_field(schema, node, key)),
                 }
             }
@@ -35,21 +36,27 @@ impl<'a> Walker<'a> {
         self.above.pop();
         self.count_fields(schema, node, at);
         for name in &schema.required {
-            let present = node.get(name).is_some_and(|value| !value.is_null());
-            // The misspelt field has its own complaint.
-            if !present && !meant.contains(&name.as_str()) {
+            // A misspelt field has its own complaint, and so has an empty one.
+            if node.get(name).is_none() && !meant.contains(&name.as_str()) {
                 self.missing_field(name, at);
             }
         }
     }
 
-    fn field(&mut self, property: &'a Schema, key: &'a Key, value: &'a Node) {
+    fn field(&mut self, property: &'a Schema, key: &'a Key, value: &'a Node, required: bool) {
         if !value.is_null() || property.nullable {
             return self.value(property, value, key.span);
         }
-        // The API server drops it, so it is the same as not written; rarely is that meant.
-        let ours = matches!(self.path.first(), Some(Crumb::Key("spec")));
-        if value.is_blank() && ours && !self.quiet {
+        // The API server drops it, so it is the same as not written.
+        if required {
+            let message = format!("the field `{}` has no value", key.text);
+            let problem = Problem::error(code::MISSING_FIELD, key.span, message);
+            self.problem(problem.field(self.path_text(self.path.len())));
+            return;
+        }
+        // Where people write, that is rarely meant; tools write nulls in metadata and status.
+        let people = matches!(self.path.first(), Some(Crumb::Key("spec")));
+        if value.is_blank() && people && !self.quiet {
             let message = format!("`{}` has no value and counts as not written", key.text);
             let problem = Problem::warning(code::EMPTY_FIELD, key.span, message)
                 .field(self.path_text(self.path.len()))
@@ -73,12 +80,16 @@ impl<'a> Walker<'a> {
         let hint = if let Some(near) = near {
             Some(format!("did you mean `{near}`?"))
         } else {
-            self.elsewhere(schema, &key.text).or_else(|| self.known_fields(schema))
+            self.elsewhere(schema, &key.text)
+                .or_else(|| known_fields(schema))
         };
-        let problem =
-            Problem::error(code::UNKNOWN_FIELD, key.span, format!("unknown field {}", quoted(&key.text)))
-                .field(self.path_text(self.path.len()))
-                .maybe_hint(hint);
+        let problem = Problem::error(
+            code::UNKNOWN_FIELD,
+            key.span,
+            format!("unknown field {}", quoted(&key.text)),
+        )
+        .field(self.path_text(self.path.len()))
+        .maybe_hint(hint);
         self.problem(problem);
         near
     }
@@ -86,31 +97,39 @@ impl<'a> Walker<'a> {
     /// Where the field would be right: a wrong indentation is the commonest slip of all.
     fn elsewhere(&self, schema: &'a Schema, name: &str) -> Option<String> {
         let around = self.above.iter().rev().skip(1);
-        if let Some((_, length)) = around.clone().find(|(each, _)| each.property(name).is_some()) {
+        if let Some((_, length)) = around
+            .clone()
+            .find(|(each, _)| each.property(name).is_some())
+        {
             let path = self.path_text(*length);
             let place = if path.is_empty() {
-                "the top of the object".to_owned()
+                "at the top of the object".to_owned()
             } else {
-                format!("`{path}`")
+                format!("in `{path}`")
             };
-            return Some(format!("`{name}` is a field of {place}: check the indentation"));
+            return Some(format!("`{name}` belongs {place}: check the indentation"));
         }
-        let inside = schema.properties.iter().find(|(_, inner)| inner.property(name).is_some());
+        let inside = schema
+            .properties
+            .iter()
+            .find(|(_, inner)| inner.property(name).is_some());
         let (parent, _) = inside?;
-        Some(format!("`{name}` is a field of `{parent}`: check the indentation"))
-    }
-
-    fn known_fields(&self, schema: &Schema) -> Option<String> {
-        let few = !schema.properties.is_empty() && schema.properties.len() <= FIELDS_IN_HINT;
-        few.then(|| format!("the fields here are {}", suggest::list(schema.names(), "and")))
+        Some(format!(
+            "`{name}` belongs in `{parent}`: check the indentation"
+        ))
     }
 
     fn missing_field(&mut self, name: &str, at: Span) {
         let mut path = self.path_text(self.path.len());
-        let _ = crate::path::write_key(&mut path, name, path.is_empty());
-        let problem = Problem::error(code::MISSING_FIELD, at, format!("the field `{name}` is missing"))
-            .label(format!("`{name}` belongs in here"))
-            .field(path);
+        let first = path.is_empty();
+        let _ = crate::path::write_key(&mut path, name, first);
+        let problem = Problem::error(
+            code::MISSING_FIELD,
+            at,
+            format!("the field `{name}` is missing"),
+        )
+        .label(format!("`{name}` belongs in here"))
+        .field(path);
         self.problem(problem);
     }
 
@@ -133,16 +152,35 @@ impl<'a> Walker<'a> {
             } else {
                 format!("{count} are set")
             };
-            self.broken(at, &format!("{found} of {names}")).hint("set exactly one")
+            self.broken(at, &format!("{found} of {names}"))
+                .hint("set exactly one")
         } else if count < least {
-            self.broken(at, &format!("expected at least {least} entries, found {count}"))
+            self.broken(
+                at,
+                &format!("expected at least {least} entries, found {count}"),
+            )
         } else {
-            self.broken(at, &format!("expected at most {most} entries, found {count}"))
+            self.broken(
+                at,
+                &format!("expected at most {most} entries, found {count}"),
+            )
         };
         if one_of {
-            let marked = set().take(4).map(|(key, _)| (key.span, "set here".to_owned()));
+            let marked = set()
+                .take(4)
+                .map(|(key, _)| (key.span, "set here".to_owned()));
             problem.notes.extend(marked);
         }
         self.problem(problem);
     }
+}
+
+fn known_fields(schema: &Schema) -> Option<String> {
+    let few = !schema.properties.is_empty() && schema.properties.len() <= FIELDS_IN_HINT;
+    few.then(|| {
+        format!(
+            "the fields here are {}",
+            suggest::list(schema.names(), "and")
+        )
+    })
 }

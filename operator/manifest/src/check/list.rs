@@ -41,7 +41,7 @@ impl<'a> Walker<'a> {
         }
         match &schema.list {
             ListType::Atomic => {}
-            ListType::Set => self.twice(items, |item| plain_text(item), "value"),
+            ListType::Set => self.twice(items, plain_text, "value"),
             ListType::Map(keys) => self.twice(items, |item| item_key(item, keys), &keys.join(", ")),
         }
     }
@@ -73,12 +73,15 @@ impl<'a> Walker<'a> {
 
 /// What stands for a whole item: its first key, or the item when it is short.
 fn stand_in(item: &Node) -> Span {
-    item.entries().first().map_or(item.span, |(key, _)| key.span)
+    item.entries()
+        .first()
+        .map_or(item.span, |(key, _)| key.span)
 }
 
 /// Where the key of an item is written.
 fn name_span(item: &Node, key: &str) -> Span {
-    item.get(key).map_or_else(|| stand_in(item), |value| value.span)
+    item.get(key)
+        .map_or_else(|| stand_in(item), |value| value.span)
 }
 
 fn plain_text(node: &Node) -> Option<Cow<'_, str>> {

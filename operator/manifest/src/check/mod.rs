@@ -121,15 +121,28 @@ impl<'a> Walker<'a> {
         if !self.in_secret() {
             return full;
         }
-        full.split([' ']).take(2).filter(|word| !word.starts_with(['`', '"'])).collect::<Vec<_>>().join(" ")
+        full.split([' '])
+            .take(2)
+            .filter(|word| !word.starts_with(['`', '"']))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn in_secret(&self) -> bool {
-        self.path.iter().any(|crumb| matches!(crumb, Crumb::Key(key) if names_secret(key)))
+        self.path
+            .iter()
+            .any(|crumb| matches!(crumb, Crumb::Key(key) if names_secret(key)))
     }
 
     fn problem(&mut self, problem: Problem) {
-        let bound = if self.quiet { 1 } else { MAX_PROBLEMS_PER_DOCUMENT };
+        let bound = if self.quiet {
+            1
+        } else {
+            MAX_PROBLEMS_PER_DOCUMENT
+        };
+        if self.full {
+            return;
+        }
         self.problems.push(problem);
         self.full = self.problems.len() >= bound;
     }
@@ -177,7 +190,10 @@ fn choice(parts: &[Schema], how_many: &str) -> Option<String> {
             _ => None,
         })
         .collect();
-    Some(format!("set {how_many} one of {}", crate::suggest::list(names?, "or")))
+    Some(format!(
+        "set {how_many} one of {}",
+        crate::suggest::list(names?, "or")
+    ))
 }
 
 #[cfg(test)]

@@ -14,13 +14,22 @@ impl<'a> Walker<'a> {
             | (Kind::Integer, Value::Int(_))
             | (Kind::Number, Value::Int(_) | Value::Float(_))
             | (Kind::Boolean, Value::Bool(_))
-            | (Kind::IntOrString, Value::Int(_) | Value::Str(_)) => return self.rules(schema, node),
+            | (Kind::IntOrString, Value::Int(_) | Value::Str(_)) => {
+                return self.rules(schema, node);
+            }
             (Kind::String, _) => "a string",
             (Kind::Integer, _) => "an integer",
             (Kind::Boolean, _) => "a boolean (`true` or `false`)",
             (Kind::IntOrString, _) => "an integer or a string",
             _ => "a number",
         };
+        // `rpo: 5` needs a unit rather than quotes.
+        if schema.kind == Kind::String
+            && let Some(text) = bare_text(node)
+            && self.breaks_format(schema, node, &text)
+        {
+            return;
+        }
         self.wrong_type(node, expected);
     }
 
@@ -28,7 +37,10 @@ impl<'a> Walker<'a> {
     pub(super) fn rules(&mut self, schema: &'a Schema, node: &'a Node) {
         match &node.value {
             Value::Str(text) => self.text(schema, node, text),
-            #[expect(clippy::cast_precision_loss, reason = "bounds of schemas are small numbers")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "bounds of schemas are small numbers"
+            )]
             Value::Int(value) => self.number(schema, node, *value as f64),
             Value::Float(value) => self.number(schema, node, *value),
             _ => {}
@@ -38,6 +50,10 @@ impl<'a> Walker<'a> {
     fn text(&mut self, schema: &'a Schema, node: &'a Node, text: &str) {
         if !schema.allowed.is_empty() && !schema.allowed.iter().any(|each| each == text) {
             return self.unknown_value(schema, node, text);
+        }
+        // The named format knows better words than length and pattern, which approximate it.
+        if self.breaks_format(schema, node, text) {
+            return;
         }
         // Only when a length is set and the bytes do not settle it are characters counted.
         let length = || text.chars().count() as u64;
@@ -60,20 +76,38 @@ impl<'a> Walker<'a> {
                 return;
             }
         }
-        self.form(schema, node, text);
+        self.pattern(schema, node, text);
     }
 
-    /// The named format knows better words than the pattern that approximates it.
-    fn form(&mut self, schema: &'a Schema, node: &'a Node, text: &str) {
-        if let (Some(check), Some(format)) = (self.format, &schema.format) {
-            if let Err(wrong) = check(format, text) {
-                let message = if self.in_secret() { "this is not valid" } else { &wrong.message };
-                let problem = self.broken(node.span, message).maybe_hint(wrong.hint);
-                return self.problem(problem);
-            }
-        }
-        if let Some(pattern) = schema.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
-            let found = if self.in_secret() { "this".to_owned() } else { quoted(text) };
+    /// Checks the named format and reports what it finds.
+    fn breaks_format(&mut self, schema: &'a Schema, node: &'a Node, text: &str) -> bool {
+        let (Some(check), Some(format)) = (self.format, &schema.format) else {
+            return false;
+        };
+        let Err(wrong) = check(format, text) else {
+            return false;
+        };
+        let problem = if self.in_secret() {
+            self.broken(node.span, "this is not valid")
+        } else {
+            self.broken(node.span, &wrong.message)
+                .maybe_hint(wrong.hint)
+        };
+        self.problem(problem);
+        true
+    }
+
+    fn pattern(&mut self, schema: &'a Schema, node: &'a Node, text: &str) {
+        if let Some(pattern) = schema
+            .pattern
+            .as_ref()
+            .filter(|pattern| !pattern.matches(text))
+        {
+            let found = if self.in_secret() {
+                "this".to_owned()
+            } else {
+                quoted(text)
+            };
             let message = format!("{found} does not have the form of this field");
             let problem = self.broken(node.span, &message);
             let hint = format!("it must match `{}`", pattern.source);
@@ -86,12 +120,16 @@ impl<'a> Walker<'a> {
         let hint = match suggest::nearest(text, allowed()) {
             Some(meant) if schema.allowed.len() > 6 => format!("did you mean `{meant}`?"),
             Some(meant) => format!(
-                "did you mean `{meant}`? allowed are {}",
+                "did you mean `{meant}`? the values are {}",
                 suggest::list(allowed(), "and")
             ),
-            None => format!("allowed are {}", suggest::list(allowed(), "and")),
+            None => format!("the values are {}", suggest::list(allowed(), "and")),
         };
-        let found = if self.in_secret() { "this value".to_owned() } else { quoted(text) };
+        let found = if self.in_secret() {
+            "this value".to_owned()
+        } else {
+            quoted(text)
+        };
         let message = format!("{found} is not a value of this field");
         let problem = Problem::error(code::UNKNOWN_VALUE, node.span, message)
             .field(self.path_text(self.path.len()))
@@ -100,14 +138,24 @@ impl<'a> Walker<'a> {
     }
 
     fn number(&mut self, schema: &'a Schema, node: &'a Node, value: f64) {
-        let below = |bound: &Bound| value < bound.value || (bound.exclusive && value <= bound.value);
-        let above = |bound: &Bound| value > bound.value || (bound.exclusive && value >= bound.value);
+        let below =
+            |bound: &Bound| value < bound.value || (bound.exclusive && value <= bound.value);
+        let above =
+            |bound: &Bound| value > bound.value || (bound.exclusive && value >= bound.value);
         let found = || self.describe(node);
         let message = if let Some(bound) = schema.minimum.filter(below) {
-            let than = if bound.exclusive { "more than" } else { "at least" };
+            let than = if bound.exclusive {
+                "more than"
+            } else {
+                "at least"
+            };
             format!("expected {than} {}, found {}", bound.value, found())
         } else if let Some(bound) = schema.maximum.filter(above) {
-            let than = if bound.exclusive { "less than" } else { "at most" };
+            let than = if bound.exclusive {
+                "less than"
+            } else {
+                "at most"
+            };
             format!("expected {than} {}, found {}", bound.value, found())
         } else if let Some(step) = schema.multiple_of.filter(|step| value % step != 0.0) {
             format!("expected a multiple of {step}, found {}", found())
@@ -115,5 +163,16 @@ impl<'a> Walker<'a> {
             return;
         };
         self.problem(self.broken(node.span, &message));
+    }
+}
+
+/// A number or boolean as text.
+fn bare_text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Int(value) => Some(value.to_string()),
+        Value::Float(value) => Some(value.to_string()),
+        Value::Unclear(text) => Some(text.clone()),
+        Value::Null | Value::Str(_) | Value::Seq(_) | Value::Map(_) => None,
     }
 }

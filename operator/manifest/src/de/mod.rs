@@ -4,110 +4,57 @@
 //! type does not know. A field that is null counts as not written, as the API server drops nulls of
 //! fields that are not nullable.
 
-use std::cell::Cell;
-use std::fmt;
+mod access;
+mod error;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
-};
+use std::cell::Cell;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::node::{Key, Node, Value};
 use crate::position::Span;
-use crate::suggest;
 
-/// A typed value, and how well it fitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decoded<T> {
-    /// The value.
-    pub value: T,
-    /// The first key that the type does not know.
-    pub ignored: Option<Span>,
-}
-
-impl<T> Decoded<T> {
-    /// The same with another value.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Decoded<U> {
-        Decoded {
-            value: f(self.value),
-            ignored: self.ignored,
-        }
-    }
-}
-
-/// Why a node is no value of the type.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct DecodeError {
-    /// What is wrong.
-    pub message: String,
-    /// Where; `None` is possible only for errors that a type makes up without any node.
-    pub span: Option<Span>,
-    /// What helps.
-    pub hint: Option<String>,
-}
-
-impl DecodeError {
-    fn at(mut self, span: Span) -> Self {
-        // The innermost node is the one to point at.
-        self.span.get_or_insert(span);
-        self
-    }
-}
-
-impl Error for DecodeError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self {
-            message: message.to_string(),
-            span: None,
-            hint: None,
-        }
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("{found} is out of range: expected {expected}"))
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut error = Self::custom(format_args!("unknown value {}", crate::node::quoted(variant)));
-        error.hint = Some(match suggest::nearest(variant, expected.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("write {}", suggest::list(expected.iter().copied(), "or")),
-        });
-        error
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::custom(format_args!("the field `{field}` is missing"))
-    }
-}
+use access::{Entries, Items, Variant, present};
+pub use error::{DecodeError, Decoded};
 
 /// Decodes a document. At its root `apiVersion` and `kind` are known to everybody.
 ///
 /// # Errors
 /// When the node does not fit the type.
 pub fn from_node<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<Decoded<T>, DecodeError> {
+    from_node_with(node, |input| T::deserialize(input))
+}
+
+/// Decodes a document with a function that chooses the type.
+///
+/// # Errors
+/// When the node does not fit the type.
+pub fn from_node_with<'de, T>(
+    node: &'de Node,
+    decode: impl FnOnce(NodeDeserializer<'de, '_>) -> Result<T, DecodeError>,
+) -> Result<Decoded<T>, DecodeError> {
     let ignored = Cell::new(None);
     let root = NodeDeserializer {
         node,
         ignored: &ignored,
         level: Level::Root,
     };
-    let value = T::deserialize(root)?;
+    let value = decode(root)?;
     Ok(Decoded {
         value,
         ignored: ignored.get(),
     })
 }
 
-#[derive(Clone, Copy)]
-struct NodeDeserializer<'de, 'c> {
+/// A node as a [`Deserializer`].
+#[derive(Clone, Copy, Debug)]
+pub struct NodeDeserializer<'de, 'c> {
     node: &'de Node,
     ignored: &'c Cell<Option<Span>>,
     level: Level,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     /// The object: its `apiVersion` and `kind` are known, whether its type has such fields or not.
     Root,
@@ -116,7 +63,7 @@ enum Level {
     Inner,
 }
 
-impl<'de, 'c> NodeDeserializer<'de, 'c> {
+impl<'de> NodeDeserializer<'de, '_> {
     fn child(&self, node: &'de Node) -> Self {
         Self {
             node,
@@ -166,7 +113,9 @@ impl<'de, 'c> NodeDeserializer<'de, 'c> {
             items: items.iter(),
             parent: self,
         };
-        visitor.visit_seq(access).map_err(|error| error.at(self.node.span))
+        visitor
+            .visit_seq(access)
+            .map_err(|error| error.at(self.node.span))
     }
 
     fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -174,11 +123,13 @@ impl<'de, 'c> NodeDeserializer<'de, 'c> {
             return Err(self.wrong_type("a map"));
         };
         let access = Entries {
-            entries: entries.iter(),
+            rest: entries.iter(),
             value: None,
             parent: self,
         };
-        visitor.visit_map(access).map_err(|error| error.at(self.node.span))
+        visitor
+            .visit_map(access)
+            .map_err(|error| error.at(self.node.span))
     }
 }
 
@@ -303,7 +254,9 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de, '_> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        visitor.visit_newtype_struct(self).map_err(|error: DecodeError| error.at(self.node.span))
+        visitor
+            .visit_newtype_struct(self)
+            .map_err(|error: DecodeError| error.at(self.node.span))
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -366,190 +319,6 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de, '_> {
     }
 }
 
-/// The entries that count as written.
-fn present(entries: &[(Key, Node)]) -> impl Iterator<Item = &(Key, Node)> {
-    entries.iter().filter(|(_, value)| !value.is_null())
-}
-
-struct Items<'de, 'c> {
-    items: std::slice::Iter<'de, Node>,
-    parent: NodeDeserializer<'de, 'c>,
-}
-
-impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = DecodeError;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, DecodeError> {
-        let Some(item) = self.items.next() else {
-            return Ok(None);
-        };
-        let value = seed.deserialize(self.parent.child(item));
-        value.map(Some).map_err(|error| error.at(item.span))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
-    }
-}
-
-struct Entries<'de, 'c> {
-    entries: std::slice::Iter<'de, (Key, Node)>,
-    value: Option<(&'de Key, &'de Node)>,
-    parent: NodeDeserializer<'de, 'c>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'de, '_> {
-    type Error = DecodeError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, DecodeError> {
-        for (key, value) in self.entries.by_ref() {
-            if value.is_null() {
-                continue;
-            }
-            self.value = Some((key, value));
-            let name = seed.deserialize(Name { key });
-            return name.map(Some).map_err(|error| error.at(key.span));
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, DecodeError> {
-        let Some((key, value)) = self.value.take() else {
-            return Err(DecodeError::custom("a value was asked for before its key"));
-        };
-        let before = self.parent.ignored.get();
-        let decoded = seed.deserialize(self.parent.value_of(key, value));
-        if before.is_none() && self.parent.ignored.get() == Some(value.span) {
-            // What is ignored is the key.
-            self.parent.ignored.set(Some(key.span));
-        }
-        decoded.map_err(|error| error.at(value.span))
-    }
-}
-
-/// A key as input: always text, and a number to types whose keys are numbers.
-struct Name<'de> {
-    key: &'de Key,
-}
-
-impl<'de> Deserializer<'de> for Name<'de> {
-    type Error = DecodeError;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        visitor.visit_borrowed_str(&self.key.text)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
-        visitor.visit_enum(Variant {
-            name: &self.key.text,
-            span: self.key.span,
-            value: None,
-        })
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-struct Variant<'de, 'c> {
-    name: &'de str,
-    span: Span,
-    value: Option<NodeDeserializer<'de, 'c>>,
-}
-
-impl<'de, 'c> EnumAccess<'de> for Variant<'de, 'c> {
-    type Error = DecodeError;
-    type Variant = Arm<'de, 'c>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Self::Variant), DecodeError> {
-        let name = serde::de::value::BorrowedStrDeserializer::new(self.name);
-        let variant = seed.deserialize(name).map_err(|error: DecodeError| error.at(self.span))?;
-        Ok((
-            variant,
-            Arm {
-                span: self.span,
-                value: self.value,
-            },
-        ))
-    }
-}
-
-struct Arm<'de, 'c> {
-    span: Span,
-    value: Option<NodeDeserializer<'de, 'c>>,
-}
-
-impl<'de, 'c> Arm<'de, 'c> {
-    fn needs_value(self) -> Result<NodeDeserializer<'de, 'c>, DecodeError> {
-        let missing = || DecodeError::custom("this needs a value: write it as a map").at(self.span);
-        self.value.ok_or_else(missing)
-    }
-}
-
-impl<'de> VariantAccess<'de> for Arm<'de, '_> {
-    type Error = DecodeError;
-
-    fn unit_variant(self) -> Result<(), DecodeError> {
-        match self.value {
-            // `simulator: {}` names an arm without fields.
-            Some(value) if !(value.node.is_map() && value.node.entries().is_empty()) => {
-                Err(value.wrong_type("an empty map"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, DecodeError> {
-        seed.deserialize(self.needs_value()?)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
-        self.needs_value()?.sequence(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
-        self.needs_value()?.map(visitor)
-    }
-}
-
 #[cfg(test)]
-#[path = "de_tests.rs"]
+#[path = "../de_tests.rs"]
 mod tests;

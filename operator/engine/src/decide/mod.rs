@@ -1,0 +1,32 @@
+//! What to do now, and why everything else waits, as data.
+//!
+//! [`protect`] decides for a machine outside of runs, [`start`] whether a run is due, [`machine`] for one
+//! machine of a run, [`run`] for the run itself. Both are given a snapshot
+//! that may be old: what they ask for carries the epoch of that snapshot, and what they record is
+//! written with its resource version, so that whoever acts on a stale one is refused.
+//!
+//! Nothing is asked of a fabric that is not covered by a release in the *stored* record: releasing is
+//! one write, the effects follow in a later call. A crash between any two of them is therefore no
+//! special case.
+
+mod action;
+mod admit;
+mod decision;
+mod machine;
+mod point;
+mod protect;
+mod run;
+mod start;
+mod view;
+mod wait;
+
+pub use admit::admitted;
+pub use machine::{MachineStep, machine};
+pub use point::{Loss, chosen_point};
+pub use protect::{Prerequisite, ProtectStep, ProtectView, protect};
+pub use run::{Answer, RunStep, run};
+pub use start::{Held, Start, start};
+pub use view::{
+    ActionId, ActionReport, Around, Failure, MachineView, RunView, Shape, Sight,
+};
+pub use wait::{Releaser, Wait, WaitReason};

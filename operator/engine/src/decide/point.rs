@@ -1,0 +1,109 @@
+//! Which recovery point a machine starts from, and what that loses (FO-4, PR-7).
+
+use std::time::Duration;
+
+use drover_api::common::{RecoveryPointChoice, RecoveryPointType};
+use drover_api::{LeftProof, PointUsed};
+use drover_world::Point;
+use jiff::Timestamp;
+
+use super::machine::elapsed;
+use super::view::RunView;
+
+/// What a start would lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loss {
+    /// In time.
+    pub time: Duration,
+}
+
+/// The recovery point that the machine at this position starts from, or nothing where none matches the
+/// choice or the replicator does not answer.
+pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
+    let instant = common_instant(view, index);
+    let points = points(view, index)?;
+    let choice = choice(view);
+    let chosen = match instant {
+        // Members of a consistency group are recovered to one and the same instant.
+        Some(None) => return None,
+        Some(Some(at)) => points.iter().find(|point| point.at == at)?,
+        None => choose(choice, points)?,
+    };
+    Some(PointUsed {
+        name: chosen.name.clone(),
+        epoch: view.record.epoch,
+        at: chosen.at,
+        loss: Some(drover_api::value::Duration::from_std(loss_of(view, index, chosen.at).time)),
+    })
+}
+
+/// What starting the machine at this position would lose. Nothing is lost when it was stopped and its
+/// last changes were sent.
+pub(crate) fn loss(view: &RunView<'_>, index: usize) -> Option<Loss> {
+    let journal = view.machines[index].journal;
+    if journal.left == Some(LeftProof::Synced) && takes_everything(choice(view)) {
+        return Some(Loss { time: Duration::ZERO });
+    }
+    chosen_point(view, index).map(|point| loss_of(view, index, point.at))
+}
+
+fn takes_everything(choice: &RecoveryPointChoice) -> bool {
+    choice.kind == RecoveryPointType::Latest
+}
+
+fn loss_of(view: &RunView<'_>, index: usize, at: Timestamp) -> Loss {
+    // Until it left, the machine may have written; after that it did not.
+    let until = view.machines[index].journal.leave.at.unwrap_or(view.now);
+    Loss { time: elapsed(at, until) }
+}
+
+fn choice<'a>(view: &RunView<'a>) -> &'a RecoveryPointChoice {
+    view.record.recovery_point.as_ref().unwrap_or(&view.shape.spec.recovery_point)
+}
+
+fn points<'a>(view: &RunView<'a>, index: usize) -> Option<&'a [Point]> {
+    let link = view.machines[index].sight.link.seen()?;
+    Some(&link.points)
+}
+
+/// For a member of a consistency group: the instant that all members have a matching point of, or
+/// `Some(None)` where there is none. Members that never left the source do not count: they are not
+/// started.
+fn common_instant(view: &RunView<'_>, index: usize) -> Option<Option<Timestamp>> {
+    let set = view.shape.consistency_of[index]?;
+    let members: Vec<&[Point]> = view.shape.consistency[set]
+        .iter()
+        .filter(|member| {
+            **member == index || view.machines[**member].journal.left.is_some()
+        })
+        .map(|member| points(view, *member).unwrap_or_default())
+        .collect();
+    let (first, others) = members.split_first()?;
+    let shared: Vec<Point> = first
+        .iter()
+        .filter(|point| {
+            others.iter().all(|points| points.iter().any(|other| other.at == point.at))
+        })
+        .cloned()
+        .collect();
+    Some(choose(choice(view), &shared).map(|point| point.at))
+}
+
+fn choose<'a>(choice: &RecoveryPointChoice, points: &'a [Point]) -> Option<&'a Point> {
+    let newest = |wanted: &dyn Fn(&Point) -> bool| {
+        points.iter().filter(|point| wanted(point)).max_by_key(|point| point.at)
+    };
+    match choice.kind {
+        RecoveryPointType::Latest => newest(&|_| true),
+        RecoveryPointType::LatestProcessed => newest(&|point| point.processed),
+        RecoveryPointType::LatestAppConsistent => newest(&|point| point.app_consistent),
+        RecoveryPointType::Time => {
+            let time = choice.time?;
+            newest(&|point| point.at <= time)
+        }
+        RecoveryPointType::Named => {
+            let name = choice.name.as_deref()?;
+            newest(&|point| point.name == name)
+        }
+    }
+}

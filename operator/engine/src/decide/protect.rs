@@ -1,0 +1,361 @@
+//! What is done about the protection of one machine, outside of runs (PR-1 to PR-4, PR-12).
+
+use drover_api::common::{SiteRole, Window};
+use drover_api::{DeletionPolicy, MachinePhase};
+use drover_world::{Effect, ErrorClass, Link, LinkState, Observed};
+use jiff::{Timestamp, ToSpan, Zoned};
+
+use super::view::Failure;
+use super::wait::WaitReason;
+use crate::lifecycle::MachineEvent;
+
+/// What a decision about a protection is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtectView<'a> {
+    /// Where the machine stands, as last recorded. What is seen goes before it.
+    pub phase: MachinePhase,
+    /// Whether a group claims the machine.
+    pub claimed: bool,
+    /// What letting go does to the copy.
+    pub deletion_policy: DeletionPolicy,
+    /// Whether a run has the machine in hand; then nothing is done here.
+    pub in_run: bool,
+    /// The side that data should flow to.
+    pub towards: SiteRole,
+    /// How its data moves.
+    pub link: &'a Observed<Link>,
+    /// What must hold before anything is made (PR-1).
+    pub prerequisites: &'a [Prerequisite],
+    /// The last failure, where the last request failed.
+    pub failure: Option<&'a Failure>,
+    /// When resynchronisations may run.
+    pub resync_window: &'a Window,
+    /// Whether a person asked for a resynchronisation at once.
+    pub resync_asked: bool,
+    /// Now, in the time zone of the site that the machine is active at.
+    pub now: &'a Zoned,
+}
+
+/// Something that must hold before a machine is protected (PR-1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prerequisite {
+    /// What, in words.
+    pub name: String,
+    /// Whether it holds; nothing while that is not known.
+    pub holds: Option<bool>,
+}
+
+/// What is done about a protection now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProtectStep {
+    /// This should be so.
+    Ensure(Effect),
+    /// This happened: the phase changes as the table says.
+    Happened(MachineEvent),
+    /// It does not go on now.
+    Wait(WaitReason),
+    /// All is as it should be.
+    Rest,
+}
+
+use ProtectStep::{Ensure, Happened, Rest, Wait};
+
+/// What is done about the protection of a machine now.
+pub fn protect(view: &ProtectView<'_>) -> ProtectStep {
+    if view.in_run {
+        return Wait(WaitReason::Run);
+    }
+    let step = next(view);
+    let (Ensure(effect), Some(failure)) = (&step, view.failure) else {
+        return step;
+    };
+    if failure.effect != *effect {
+        return step;
+    }
+    match failure.error.class {
+        ErrorClass::Retryable if view.now.timestamp() < failure.retry_at => {
+            Wait(WaitReason::Retry { at: failure.retry_at })
+        }
+        ErrorClass::Retryable => step,
+        ErrorClass::Terminal | ErrorClass::Unsupported => Happened(MachineEvent::Failed),
+    }
+}
+
+fn next(view: &ProtectView<'_>) -> ProtectStep {
+    if !view.claimed {
+        return let_go(view);
+    }
+    match view.phase {
+        MachinePhase::Unprotected => Happened(MachineEvent::Claimed),
+        MachinePhase::Enabling => enable(view),
+        MachinePhase::InitialReplication
+        | MachinePhase::Finalizing
+        | MachinePhase::Protected
+        | MachinePhase::ResyncRequired
+        | MachinePhase::Resynchronizing => keep(view),
+        MachinePhase::Failed => mend(view),
+        // A group that claims again what it lets go of waits until that has ended.
+        MachinePhase::Disabling => let_go(view),
+        MachinePhase::NotProtected | MachinePhase::Inconsistent | MachinePhase::Migrated => Rest,
+        MachinePhase::SynchronizingBack
+        | MachinePhase::AwaitingCompleteSync
+        | MachinePhase::Leaving
+        | MachinePhase::Left
+        | MachinePhase::Entering
+        | MachinePhase::CommitPending
+        | MachinePhase::Returning
+        | MachinePhase::Committing
+        | MachinePhase::Reprotecting => Wait(WaitReason::Run),
+    }
+}
+
+/// Prerequisites first, then the relationship.
+fn enable(view: &ProtectView<'_>) -> ProtectStep {
+    let missing: Vec<String> = view
+        .prerequisites
+        .iter()
+        .filter(|prerequisite| prerequisite.holds != Some(true))
+        .map(|prerequisite| prerequisite.name.clone())
+        .collect();
+    if !missing.is_empty() {
+        return Wait(WaitReason::Prerequisites { missing });
+    }
+    match view.link.seen() {
+        None => Wait(WaitReason::Replicator),
+        Some(link) if link.state == LinkState::None => Ensure(Effect::Related { towards: view.towards }),
+        Some(_) => Happened(MachineEvent::Related),
+    }
+}
+
+/// Follows what the replicator reports, whatever was recorded.
+fn keep(view: &ProtectView<'_>) -> ProtectStep {
+    let Some(link) = view.link.seen() else {
+        return Wait(WaitReason::Replicator);
+    };
+    let towards = view.towards;
+    let tracked = matches!(view.phase, MachinePhase::ResyncRequired | MachinePhase::Resynchronizing);
+    match link.state {
+        LinkState::None => Ensure(Effect::Related { towards }),
+        LinkState::Paused => Ensure(Effect::Seeded { towards }),
+        LinkState::Seeding => Wait(WaitReason::Data { pending_bytes: link.pending_bytes }),
+        LinkState::Failed => Happened(MachineEvent::Failed),
+        LinkState::ResyncRequired if !tracked => Happened(MachineEvent::TrackingLost),
+        LinkState::ResyncRequired => resynchronize(view),
+        LinkState::Resynchronizing if view.phase == MachinePhase::ResyncRequired => {
+            Happened(MachineEvent::ResyncBegun)
+        }
+        LinkState::Resynchronizing if !tracked => Happened(MachineEvent::TrackingLost),
+        LinkState::Resynchronizing => Wait(WaitReason::Data { pending_bytes: link.pending_bytes }),
+        LinkState::Replicating => replicating(view, link),
+    }
+}
+
+fn replicating(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
+    match view.phase {
+        MachinePhase::InitialReplication => Happened(MachineEvent::Seeded),
+        MachinePhase::ResyncRequired => Happened(MachineEvent::ResyncBegun),
+        MachinePhase::Resynchronizing => Happened(MachineEvent::ResyncDone),
+        _ if !link.finalized => Ensure(Effect::Finalized { towards: view.towards }),
+        MachinePhase::Finalizing => Happened(MachineEvent::Finalized),
+        _ => Rest,
+    }
+}
+
+/// In its window, or at once where a person asked (PR-4).
+fn resynchronize(view: &ProtectView<'_>) -> ProtectStep {
+    if view.phase == MachinePhase::ResyncRequired {
+        if !view.resync_asked && let Some(opens) = opens(view.resync_window, view.now) {
+            return Wait(WaitReason::ResyncWindow { opens });
+        }
+        return Happened(MachineEvent::ResyncBegun);
+    }
+    Ensure(Effect::Resynchronized { towards: view.towards })
+}
+
+/// When a daily window opens next; nothing while it is open.
+fn opens(window: &Window, now: &Zoned) -> Option<Timestamp> {
+    let (start, end) = (window.start.to_jiff(), window.end.to_jiff());
+    let time = now.time();
+    let open =
+        if start < end { start <= time && time < end } else { start <= time || time < end };
+    if open {
+        return None;
+    }
+    // Outside of it, the next start is today's or tomorrow's.
+    let day = if time < start { now.date() } else { now.date().saturating_add(1.day()) };
+    let opens = day.to_datetime(start).to_zoned(now.time_zone().clone());
+    Some(opens.map_or(now.timestamp(), |opens| opens.timestamp()))
+}
+
+/// What failed for good is looked at anew when the replicator says that it works.
+fn mend(view: &ProtectView<'_>) -> ProtectStep {
+    let broken = view.link.seen().is_none_or(|link| link.state == LinkState::Failed);
+    match view.failure {
+        Some(failure) if failure.error.class != ErrorClass::Retryable => {
+            Wait(WaitReason::Mending { error: failure.error.message.clone() })
+        }
+        _ if broken => Wait(WaitReason::Mending { error: "replication failed".into() }),
+        _ => Happened(MachineEvent::Mended),
+    }
+}
+
+/// The group does not claim the machine any more (PR-12).
+fn let_go(view: &ProtectView<'_>) -> ProtectStep {
+    match view.phase {
+        MachinePhase::Unprotected => Rest,
+        MachinePhase::Disabling => match view.link.seen() {
+            None => Wait(WaitReason::Replicator),
+            Some(link) if link.state == LinkState::None => Happened(MachineEvent::Unrelated),
+            Some(_) => Ensure(Effect::Unrelated {
+                remove_replica: view.deletion_policy == DeletionPolicy::RemoveReplica,
+            }),
+        },
+        _ => Happened(MachineEvent::Released),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::MACHINE;
+
+    fn link(state: LinkState) -> Observed<Link> {
+        let value = Link {
+            towards: SiteRole::Secondary,
+            state,
+            finalized: false,
+            pending_bytes: 0,
+            final_sync: None,
+            committed: None,
+            epoch: 0,
+            points: vec![],
+        };
+        Observed::Seen { value, at: Timestamp::UNIX_EPOCH }
+    }
+
+    fn at(text: &str) -> Zoned {
+        text.parse().unwrap()
+    }
+
+    fn night() -> Window {
+        Window { start: "22:00".parse().unwrap(), end: "06:00".parse().unwrap() }
+    }
+
+    struct Case {
+        phase: MachinePhase,
+        link: Observed<Link>,
+        claimed: bool,
+        now: Zoned,
+    }
+
+    impl Case {
+        fn new(phase: MachinePhase, state: LinkState) -> Self {
+            let now = at("2026-03-02T12:00:00+09:00[Asia/Seoul]");
+            Self { phase, link: link(state), claimed: true, now }
+        }
+
+        fn step(&self) -> ProtectStep {
+            let window = night();
+            protect(&ProtectView {
+                phase: self.phase,
+                claimed: self.claimed,
+                deletion_policy: DeletionPolicy::Retain,
+                in_run: false,
+                towards: SiteRole::Secondary,
+                link: &self.link,
+                prerequisites: &[],
+                failure: None,
+                resync_window: &window,
+                resync_asked: false,
+                now: &self.now,
+            })
+        }
+    }
+
+    #[test]
+    fn a_machine_is_enabled_step_by_step() {
+        // SPEC: PR-1, PR-2, PR-3
+        let mut case = Case::new(MachinePhase::Unprotected, LinkState::None);
+        let mut steps = Vec::new();
+        for _ in 0..32 {
+            let step = case.step();
+            match &step {
+                Happened(event) => {
+                    case.phase = MACHINE.next(case.phase, *event).expect("in the table");
+                }
+                Ensure(effect) => {
+                    let Observed::Seen { value, .. } = &mut case.link else { unreachable!() };
+                    match effect {
+                        Effect::Related { .. } => value.state = LinkState::Paused,
+                        Effect::Seeded { .. } => value.state = LinkState::Replicating,
+                        Effect::Finalized { .. } => value.finalized = true,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                Wait(reason) => panic!("{reason}"),
+                Rest => break,
+            }
+            steps.push(case.phase);
+        }
+        assert_eq!(case.phase, MachinePhase::Protected);
+        let order = [
+            MachinePhase::Enabling,
+            MachinePhase::InitialReplication,
+            MachinePhase::Finalizing,
+            MachinePhase::Protected,
+        ];
+        steps.dedup();
+        assert_eq!(steps, order);
+    }
+
+    #[test]
+    fn prerequisites_come_before_anything_is_made() {
+        // SPEC: PR-1
+        let mut view_case = Case::new(MachinePhase::Enabling, LinkState::None);
+        view_case.now = at("2026-03-02T12:00:00+09:00[Asia/Seoul]");
+        let window = night();
+        let unknown = [Prerequisite { name: "networks are mapped".into(), holds: None }];
+        let step = protect(&ProtectView {
+            phase: view_case.phase,
+            claimed: true,
+            deletion_policy: DeletionPolicy::Retain,
+            in_run: false,
+            towards: SiteRole::Secondary,
+            link: &view_case.link,
+            prerequisites: &unknown,
+            failure: None,
+            resync_window: &window,
+            resync_asked: false,
+            now: &view_case.now,
+        });
+        let missing = vec!["networks are mapped".to_owned()];
+        assert_eq!(step, Wait(WaitReason::Prerequisites { missing }));
+    }
+
+    #[test]
+    fn a_resynchronisation_waits_for_its_window() {
+        // SPEC: PR-4
+        let mut case = Case::new(MachinePhase::Protected, LinkState::ResyncRequired);
+        assert_eq!(case.step(), Happened(MachineEvent::TrackingLost));
+        case.phase = MachinePhase::ResyncRequired;
+        let opens = at("2026-03-02T22:00:00+09:00[Asia/Seoul]").timestamp();
+        assert_eq!(case.step(), Wait(WaitReason::ResyncWindow { opens }));
+        for inside in ["2026-03-02T23:00:00+09:00[Asia/Seoul]", "2026-03-03T05:59:00+09:00[Asia/Seoul]"]
+        {
+            case.now = at(inside);
+            assert_eq!(case.step(), Happened(MachineEvent::ResyncBegun));
+        }
+        case.phase = MachinePhase::Resynchronizing;
+        assert_eq!(case.step(), Ensure(Effect::Resynchronized { towards: SiteRole::Secondary }));
+    }
+
+    #[test]
+    fn letting_go_keeps_the_copy_unless_told_otherwise() {
+        // SPEC: PR-12
+        let mut case = Case::new(MachinePhase::Protected, LinkState::Replicating);
+        case.claimed = false;
+        assert_eq!(case.step(), Happened(MachineEvent::Released));
+        case.phase = MachinePhase::Disabling;
+        assert_eq!(case.step(), Ensure(Effect::Unrelated { remove_replica: false }));
+    }
+}

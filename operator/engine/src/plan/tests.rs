@@ -1,0 +1,10 @@
+//! Planning, as a specification.
+
+mod example;
+mod fixture;
+mod graph;
+mod outlook;
+mod properties;
+mod report;
+mod scale;
+mod schedule;

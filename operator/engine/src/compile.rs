@@ -123,7 +123,12 @@ pub fn compile(planner: &Planner<'_>, order: &Order<'_>) -> Result<Compiled, Com
     {
         return Err(CompileError::Refused(refusal.to_string()));
     }
-    let compiler = Compiler { planner, order, resolved: &resolved, intent };
+    let compiler = Compiler {
+        planner,
+        order,
+        resolved: &resolved,
+        intent,
+    };
     compiler.compile()
 }
 
@@ -206,7 +211,11 @@ impl Compiler<'_> {
     fn group(&self, position: usize, group: &ResolvedGroup<'_>) -> RunGroup {
         let (kind, direction) = (self.order.what.kind(), self.intent.direction());
         let part = |actions: &[drover_api::Action]| {
-            actions.iter().filter(|action| action.takes_part(kind, direction)).cloned().collect()
+            actions
+                .iter()
+                .filter(|action| action.takes_part(kind, direction))
+                .cloned()
+                .collect()
         };
         let depends_on = self
             .resolved
@@ -254,10 +263,12 @@ impl Compiler<'_> {
         let nics = machine.member.map(|member| member.nics).unwrap_or_default();
         nics.iter()
             .map(|nic| {
-                let pair = pairs.get(&nic.network).ok_or_else(|| CompileError::Unmapped {
-                    machine: machine.id.to_string(),
-                    alias: nic.network.clone(),
-                })?;
+                let pair = pairs
+                    .get(&nic.network)
+                    .ok_or_else(|| CompileError::Unmapped {
+                        machine: machine.id.to_string(),
+                        alias: nic.network.clone(),
+                    })?;
                 self.nic(nic, pair)
             })
             .collect()
@@ -275,7 +286,15 @@ impl Compiler<'_> {
         let key = (self.order.plan.namespace.as_str(), reference.name.as_str());
         let mapping = self.planner.declared.mappings.get(&key);
         mapping
-            .map(|entry| entry.object.spec.networks.iter().map(|pair| (&pair.name, pair)).collect())
+            .map(|entry| {
+                entry
+                    .object
+                    .spec
+                    .networks
+                    .iter()
+                    .map(|pair| (&pair.name, pair))
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
@@ -284,10 +303,12 @@ impl Compiler<'_> {
     fn nic(&self, nic: &Nic, pair: &NetworkPair) -> Result<RunNic, CompileError> {
         let to = self.intent.to;
         if let What::Drill { .. } = self.order.what {
-            let network = pair.test_at(to).ok_or_else(|| CompileError::NoTestNetwork {
-                alias: nic.network.clone(),
-                site: to,
-            })?;
+            let network = pair
+                .test_at(to)
+                .ok_or_else(|| CompileError::NoTestNetwork {
+                    alias: nic.network.clone(),
+                    site: to,
+                })?;
             return Ok(RunNic {
                 network: network.clone(),
                 addresses: pair.addresses,
@@ -324,7 +345,10 @@ impl Compiler<'_> {
             SiteRole::Primary => settings.primary.clone(),
             SiteRole::Secondary => settings.secondary.clone(),
         };
-        let own = machine.member.and_then(|member| member.target_settings).and_then(at);
+        let own = machine
+            .member
+            .and_then(|member| member.target_settings)
+            .and_then(at);
         let group = || {
             let protection = self.resolved.protection.get(&machine.id.group)?;
             protection.spec.target_settings.as_ref().and_then(at)
@@ -339,7 +363,9 @@ impl Compiler<'_> {
         let homewards = failover && direction == Direction::ToPrimary;
         let location = self.resolved.failback.filter(|_| homewards);
         RecoveryRunSpec {
-            plan_ref: PlanRef { name: self.order.plan.name.clone() },
+            plan_ref: PlanRef {
+                name: self.order.plan.name.clone(),
+            },
             number: self.order.number,
             kind: self.order.what.kind(),
             direction,
@@ -374,12 +400,17 @@ impl Compiler<'_> {
         };
         let unfenced = match self.intent.failover {
             Failover::Planned => Unfenced::Refuse,
-            Failover::Unplanned { .. } => {
-                self.request().map(|request| request.unfenced).unwrap_or_default()
-            }
+            Failover::Unplanned { .. } => self
+                .request()
+                .map(|request| request.unfenced)
+                .unwrap_or_default(),
         };
         let stop_timeout = self.resolved.source.fencing.stop_timeout.clone();
-        SourceRule { stop, unfenced, stop_timeout }
+        SourceRule {
+            stop,
+            unfenced,
+            stop_timeout,
+        }
     }
 
     fn recovery_point(&self) -> RecoveryPointChoice {
@@ -423,7 +454,10 @@ impl Compiler<'_> {
             rules.is_some_and(|rules| rules.commit == CommitRule::AtOnce)
         };
         if self.resolved.protection.values().all(at_once) {
-            return Commit { policy: CommitPolicy::Automatic, soak: Some(Duration::ZERO) };
+            return Commit {
+                policy: CommitPolicy::Automatic,
+                soak: Some(Duration::ZERO),
+            };
         }
         self.resolved.plan.commit.clone()
     }

@@ -39,7 +39,11 @@ pub fn verify(
     machines: &[MachineRunSpec],
     surroundings: &Surroundings,
 ) -> Vec<Finding> {
-    let mut checker = Checker { run, machines, findings: Vec::new() };
+    let mut checker = Checker {
+        run,
+        machines,
+        findings: Vec::new(),
+    };
     checker.groups();
     checker.order();
     checker.members();
@@ -65,13 +69,17 @@ impl Checker<'_> {
         let mut seen = BTreeSet::new();
         for group in &self.run.groups {
             if !seen.insert(group.name.as_str()) {
-                self.find(Invariant::OrderKept, format!("two groups are called {}", group.name));
+                self.find(
+                    Invariant::OrderKept,
+                    format!("two groups are called {}", group.name),
+                );
             }
         }
         for group in &self.run.groups {
             for needed in &group.depends_on {
                 if !seen.contains(needed.as_str()) {
-                    let message = format!("group {} waits for {needed}, which is missing", group.name);
+                    let message =
+                        format!("group {} waits for {needed}, which is missing", group.name);
                     self.find(Invariant::OrderKept, message);
                 }
             }
@@ -86,7 +94,10 @@ impl Checker<'_> {
             .groups
             .iter()
             .map(|group| {
-                let needs = group.depends_on.iter().map(drover_api::value::StepName::as_str);
+                let needs = group
+                    .depends_on
+                    .iter()
+                    .map(drover_api::value::StepName::as_str);
                 (group.name.as_str(), (needs.collect(), group.wave))
             })
             .collect();
@@ -110,7 +121,10 @@ impl Checker<'_> {
                 };
                 if wave != number {
                     let message = format!("group {name} is in wave {wave}, not {number}");
-                    self.findings.push(Finding { invariant: Invariant::OrderKept, message });
+                    self.findings.push(Finding {
+                        invariant: Invariant::OrderKept,
+                        message,
+                    });
                 }
                 for dependent in needed_by.get(name).into_iter().flatten() {
                     if let Some((needs, _)) = left.get_mut(dependent)
@@ -126,7 +140,10 @@ impl Checker<'_> {
         }
         let stuck: Vec<&str> = left.into_keys().collect();
         if !stuck.is_empty() {
-            self.find(Invariant::OrderKept, format!("groups never start: {}", stuck.join(", ")));
+            self.find(
+                Invariant::OrderKept,
+                format!("groups never start: {}", stuck.join(", ")),
+            );
         }
     }
 
@@ -151,11 +168,17 @@ impl Checker<'_> {
             }
         }
         for group in by_group.into_keys() {
-            self.find(Invariant::EffectOnce, format!("group {group} of a machine is missing"));
+            self.find(
+                Invariant::EffectOnce,
+                format!("group {group} of a machine is missing"),
+            );
         }
         let total = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         if total != self.run.machines {
-            let message = format!("the run counts {} machines and has {total}", self.run.machines);
+            let message = format!(
+                "the run counts {} machines and has {total}",
+                self.run.machines
+            );
             self.find(Invariant::EffectOnce, message);
         }
     }
@@ -166,7 +189,10 @@ impl Checker<'_> {
         match self.run.kind {
             RunKind::PlannedFailover => {
                 if source.stop != SourceStop::Required {
-                    self.find(Invariant::ZeroLoss, "a planned run must stop the source".into());
+                    self.find(
+                        Invariant::ZeroLoss,
+                        "a planned run must stop the source".into(),
+                    );
                 }
                 if source.unfenced != Unfenced::Refuse {
                     let message = "a planned run never accepts a split brain";
@@ -179,14 +205,19 @@ impl Checker<'_> {
             RunKind::UnplannedFailover | RunKind::TestFailover | RunKind::Reprotect => {}
         }
         let homewards = self.run.direction == Direction::ToPrimary;
-        let failover =
-            matches!(self.run.kind, RunKind::PlannedFailover | RunKind::UnplannedFailover);
+        let failover = matches!(
+            self.run.kind,
+            RunKind::PlannedFailover | RunKind::UnplannedFailover
+        );
         if self.run.synchronization.is_some() && !(homewards && failover) {
             let message = "data is synchronised back only inside a failback";
             self.find(Invariant::NothingBackwards, message.into());
         }
         if self.run.limits.starts == 0 || self.run.limits.stops == 0 {
-            self.find(Invariant::Settles, "a limit of zero lets nothing move".into());
+            self.find(
+                Invariant::Settles,
+                "a limit of zero lets nothing move".into(),
+            );
         }
     }
 
@@ -221,7 +252,10 @@ impl Checker<'_> {
             }
         }
         if self.run.source.stop != SourceStop::Skip {
-            self.find(Invariant::DrillApart, "a drill never stops the source".into());
+            self.find(
+                Invariant::DrillApart,
+                "a drill never stops the source".into(),
+            );
         }
     }
 
@@ -234,7 +268,10 @@ impl Checker<'_> {
             self.find(Invariant::AsReviewed, message);
         }
         if self.run.digest != compile::digest(self.run, self.machines) {
-            self.find(Invariant::AsReviewed, "the digest is of something else".into());
+            self.find(
+                Invariant::AsReviewed,
+                "the digest is of something else".into(),
+            );
         }
     }
 }
@@ -249,8 +286,11 @@ fn takes_part(action: &Action, kind: RunKind, direction: Direction) -> bool {
     match &action.when {
         None => failover,
         Some(when) => {
-            let this_kind =
-                if when.runs.is_empty() { failover } else { when.runs.contains(&kind) };
+            let this_kind = if when.runs.is_empty() {
+                failover
+            } else {
+                when.runs.contains(&kind)
+            };
             let this_way = when.directions.is_empty() || when.directions.contains(&direction);
             this_kind && this_way
         }

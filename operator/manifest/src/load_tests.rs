@@ -218,8 +218,8 @@ fn the_json_form_of_a_diagnostic_is_stable() {
             "place": {
                 "source": 0,
                 "file": "a.yaml",
-                "start": { "line": 4, "column": 17, "offset": 88 },
-                "end": { "line": 4, "column": 26, "offset": 97 },
+                "start": { "line": 4, "column": 17, "offset": 83 },
+                "end": { "line": 4, "column": 26, "offset": 92 },
             },
             "hint": "did you mean `simulator`?",
             "field": "spec.fabric.simulater",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::failback_policy::{BetweenPhases, DataSync, FailbackLocation};
 use super::recovery_plan::{Commit, EstimateSource};
+use super::run_decision::DecisionOutcome;
 use crate::common::{
     Direction, FailoverType, PlanRef, RecoveryPointChoice, RunKind, SitePair, SourceStop, Unfenced,
 };
@@ -281,9 +282,9 @@ pub struct RunRecord {
     /// Risks that a person accepted for this run.
     #[serde(default)]
     pub accepted: AcceptedRisks,
-    /// Decisions that were taken.
+    /// Decisions that were answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 1000))]
     pub decisions: Vec<DecisionEntry>,
 }
 
@@ -415,7 +416,8 @@ pub struct PhaseEntry {
     pub at: Timestamp,
 }
 
-/// A decision that was taken on a run.
+/// A decision on a run and what became of it. A refusal is on record too: what was refused once never
+/// takes effect later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionEntry {
@@ -425,7 +427,13 @@ pub struct DecisionEntry {
     /// Who took it.
     #[schemars(length(max = 253))]
     pub by: String,
-    /// When it was accepted.
+    /// Accepted or refused.
+    pub outcome: DecisionOutcome,
+    /// For a refusal: why, and what would lift it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub reason: Option<String>,
+    /// When it was answered.
     pub at: Timestamp,
 }
 

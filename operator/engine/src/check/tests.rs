@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::codes::CODES;
-use super::testing::{World, site, sites};
-use super::{Options, check};
-use crate::declared::Declared;
-use crate::members::declared_inventories;
+use super::testing::{World, site};
 
 #[test]
 fn nothing_is_wrong_with_the_example() {
@@ -173,53 +170,4 @@ fn ten_thousand_groups_in_one_chain_do_not_run_out_of_stack() {
     let world = World::example().set("RecoveryPlan/shop", "/spec/groups", json!(groups));
     assert_eq!(world.found_of("machine-in-two-groups").len(), 9_999);
     assert!(world.found_of("dependency-cycle").is_empty());
-}
-
-/// Prints what checks of large worlds cost:
-/// `cargo test --release -p drover-engine check::tests::cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn cost() {
-    let sound = large(1_000, 5, 10);
-    let problems = measure("1,000 plans, 5,000 groups, 50,000 machines", &sound);
-    assert_eq!(problems, 0);
-    let mut broken = sound;
-    for group in 0..1_000 {
-        let group = format!("ProtectionGroup/g-{group}-0");
-        let missing = json!(format!("{}-golden", group.len()));
-        broken = broken.set(&group, "/spec/policyRef/name", missing);
-    }
-    measure("the same, a fifth of its references broken", &broken);
-    let labelled: Vec<Value> = (0..5_000)
-        .map(|number| {
-            let labels = json!({ "app": format!("app-{}", number / 10) });
-            json!({ "name": format!("machine-{number}"), "labels": labels })
-        })
-        .collect();
-    let mut selected = World::example().set(
-        "Site/seoul",
-        "/spec/fabric/simulator/machines",
-        json!(labelled),
-    );
-    for number in 0..500 {
-        let selector = json!({ "matchLabels": { "app": format!("app-{number}") } });
-        let spec =
-            json!({ "sites": sites(), "policyRef": { "name": "gold" }, "selector": selector });
-        selected = selected.with_shop("ProtectionGroup", &format!("app-{number}"), &spec);
-    }
-    measure("500 selectors over 5,000 machines", &selected);
-}
-
-#[allow(clippy::disallowed_types)]
-fn measure(what: &str, world: &World) -> usize {
-    let objects = world.objects();
-    let declared = Declared::new(&objects);
-    let inventories = declared_inventories(&declared);
-    let mut found = 0;
-    for _ in 0..3 {
-        let begin = std::time::Instant::now();
-        found = check(&declared, &inventories, &Options::default()).len();
-        println!("{what}: {:?}, {found} problems", begin.elapsed());
-    }
-    found
 }

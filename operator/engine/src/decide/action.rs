@@ -28,7 +28,11 @@ pub(crate) fn advance(draft: &mut Draft<'_>, group: usize, around: Around) -> Si
     };
     let mut halting = None;
     for (index, action) in actions.iter().enumerate() {
-        let id = ActionId { group, around, index };
+        let id = ActionId {
+            group,
+            around,
+            index,
+        };
         match advance_one(draft, id, action) {
             ActionState::Succeeded => {}
             ActionState::Failed if action.on_failure == OnFailure::Continue => {}
@@ -60,7 +64,9 @@ fn advance_one(draft: &mut Draft<'_>, id: ActionId, action: &Action) -> ActionSt
         ActionState::Running => {
             let attempt = state.attempts;
             let overdue = action.timeout.as_ref().is_some_and(|timeout| {
-                state.since.is_some_and(|since| elapsed(since, now) >= timeout.as_std())
+                state
+                    .since
+                    .is_some_and(|since| elapsed(since, now) >= timeout.as_std())
             });
             match outcome(action, state, now) {
                 Some(()) => state.state = ActionState::Succeeded,
@@ -115,11 +121,21 @@ fn note(draft: &mut Draft<'_>, id: ActionId, action: &Action, attempt: u32) {
             let given = state(&draft.record, id).map_or(0, |state| state.approved_by.len());
             let given = u32::try_from(given).unwrap_or(u32::MAX);
             let missing = manual.approvals.saturating_sub(given);
-            draft.wait(WaitReason::Approval { group: id.group, name, missing });
+            draft.wait(WaitReason::Approval {
+                group: id.group,
+                name,
+                missing,
+            });
         }
-        Ok(ActionKind::Wait(_)) => draft.wait(WaitReason::Action { group: id.group, name }),
+        Ok(ActionKind::Wait(_)) => draft.wait(WaitReason::Action {
+            group: id.group,
+            name,
+        }),
         _ => {
-            draft.wait(WaitReason::Action { group: id.group, name });
+            draft.wait(WaitReason::Action {
+                group: id.group,
+                name,
+            });
             if draft.was_running(id, attempt) {
                 draft.actions.push((id, attempt));
             }

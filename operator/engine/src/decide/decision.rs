@@ -1,9 +1,7 @@
 //! A person's word on a run: what it does, or why it is refused (PL-10).
 
 use drover_api::common::RunKind;
-use drover_api::{
-    ActionState, DecisionAction, DecisionEntry, OnFailure, RunDecisionSpec, RunPhase,
-};
+use drover_api::{ActionState, DecisionAction, OnFailure, RunDecisionSpec, RunPhase};
 
 use super::action::state_mut;
 use super::run::Draft;
@@ -12,11 +10,7 @@ use crate::lifecycle::RunEvent;
 use crate::lifecycle::resumed_in;
 
 /// Takes one decision. A refusal says what would lift it.
-pub(crate) fn take(
-    draft: &mut Draft<'_>,
-    name: &str,
-    decision: &RunDecisionSpec,
-) -> Result<(), String> {
+pub(crate) fn take(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<(), String> {
     if decision.digest != draft.view.shape.spec.digest {
         return Err("it was taken on another digest than that of this run: look again".into());
     }
@@ -31,11 +25,6 @@ pub(crate) fn take(
         DecisionAction::AcceptDiscard => draft.record.accepted.discard_target_writes = true,
         DecisionAction::AcceptSplitBrain => draft.record.accepted.split_brain = true,
     }
-    draft.record.decisions.push(DecisionEntry {
-        name: name.to_owned(),
-        by: decision.by.clone(),
-        at: draft.view.now,
-    });
     Ok(())
 }
 
@@ -43,7 +32,10 @@ fn commit(draft: &mut Draft<'_>) -> Result<(), String> {
     if draft.go(RunEvent::CommitDecided) {
         return Ok(());
     }
-    Err(format!("a run is committed while it is commit pending; this one is {}", draft.phase()))
+    Err(format!(
+        "a run is committed while it is commit pending; this one is {}",
+        draft.phase()
+    ))
 }
 
 /// Goes back to the source: at once where no machine was started at the target, else only with consent
@@ -52,17 +44,27 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), String> {
     match draft.view.shape.spec.kind {
         RunKind::PlannedFailover | RunKind::UnplannedFailover => {}
         RunKind::TestFailover => return Err("a drill ends when its object is deleted".into()),
-        RunKind::Reprotect => return Err("a reprotect is not cancelled: it moves no machine".into()),
+        RunKind::Reprotect => {
+            return Err("a reprotect is not cancelled: it moves no machine".into());
+        }
     }
     if !draft.entered() {
-        return draft.cancel_before_entry().then_some(()).ok_or_else(|| refused(draft));
+        return draft
+            .cancel_before_entry()
+            .then_some(())
+            .ok_or_else(|| refused(draft));
     }
     if !draft.record.accepted.discard_target_writes {
-        return Err("machines were started at the target: what they wrote there would be lost; \
+        return Err(
+            "machines were started at the target: what they wrote there would be lost; \
                     decide AcceptDiscard first"
-            .into());
+                .into(),
+        );
     }
-    draft.cancel_after_entry().then_some(()).ok_or_else(|| refused(draft))
+    draft
+        .cancel_after_entry()
+        .then_some(())
+        .ok_or_else(|| refused(draft))
 }
 
 fn refused(draft: &Draft<'_>) -> String {
@@ -73,7 +75,10 @@ fn resume(draft: &mut Draft<'_>) -> Result<(), String> {
     let halted_in = draft.record.halt.as_ref().map(|halt| halt.phase);
     let event = halted_in.and_then(resumed_in);
     let Some(event) = event.filter(|_| draft.record.phase == RunPhase::Halted) else {
-        return Err(format!("only a halted run is resumed; this one is {}", draft.phase()));
+        return Err(format!(
+            "only a halted run is resumed; this one is {}",
+            draft.phase()
+        ));
     };
     if !draft.go(event) {
         return Err(refused(draft));
@@ -88,10 +93,17 @@ fn resume(draft: &mut Draft<'_>) -> Result<(), String> {
 /// Actions that halted the run are tried again; those that may fail stay failed.
 fn retry_failed_actions(draft: &mut Draft<'_>) {
     for (position, group) in draft.view.shape.spec.groups.iter().enumerate() {
-        let sides = [(Around::Before, &group.before), (Around::After, &group.after)];
+        let sides = [
+            (Around::Before, &group.before),
+            (Around::After, &group.after),
+        ];
         for (around, actions) in sides {
             for (index, action) in actions.iter().enumerate() {
-                let id = ActionId { group: position, around, index };
+                let id = ActionId {
+                    group: position,
+                    around,
+                    index,
+                };
                 let Some(state) = state_mut(&mut draft.record, id) else {
                     continue;
                 };
@@ -110,7 +122,10 @@ fn complete_sync(draft: &mut Draft<'_>) -> Result<(), String> {
     if draft.record.phase == RunPhase::AwaitingCompleteSync && draft.go(RunEvent::LeaveBegun) {
         return Ok(());
     }
-    Err(format!("no synchronisation is held; the run is {}", draft.phase()))
+    Err(format!(
+        "no synchronisation is held; the run is {}",
+        draft.phase()
+    ))
 }
 
 /// Machines are rebuilt at the target from another point (FO-5).

@@ -45,9 +45,9 @@ pub fn machine(view: &RunView<'_>, index: usize) -> MachineStep {
         return step;
     };
     match failure.error.class {
-        ErrorClass::Retryable if view.now < failure.retry_at => {
-            wait(WaitReason::Retry { at: failure.retry_at })
-        }
+        ErrorClass::Retryable if view.now < failure.retry_at => wait(WaitReason::Retry {
+            at: failure.retry_at,
+        }),
         ErrorClass::Retryable => step,
         ErrorClass::Terminal | ErrorClass::Unsupported => {
             case.refused(effect, &failure.error.message)
@@ -104,8 +104,19 @@ const UNRELEASED: &GroupRecord = &GroupRecord {
 impl<'a> Case<'a> {
     fn new(run: &'a RunView<'a>, index: usize) -> Self {
         let shape = run.shape;
-        let group = run.record.groups.get(shape.group_of[index]).unwrap_or(UNRELEASED);
-        Self { run, shape, record: run.record, group, view: run.machines[index], index }
+        let group = run
+            .record
+            .groups
+            .get(shape.group_of[index])
+            .unwrap_or(UNRELEASED);
+        Self {
+            run,
+            shape,
+            record: run.record,
+            group,
+            view: run.machines[index],
+            index,
+        }
     }
 
     fn step(&self) -> MachineStep {
@@ -132,11 +143,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn unless_settled(
-        &self,
-        step: &StepRecord,
-        go: impl Fn(&Self) -> MachineStep,
-    ) -> MachineStep {
+    fn unless_settled(&self, step: &StepRecord, go: impl Fn(&Self) -> MachineStep) -> MachineStep {
         let settled = step.state == StepState::Done || failed_now(step, self.record);
         if settled { Rest } else { go(self) }
     }
@@ -201,7 +208,9 @@ impl<'a> Case<'a> {
         if link.final_sync == Some(self.record.epoch) {
             return self.left(LeftProof::Synced);
         }
-        Ensure(Effect::FinalSync { towards: self.shape.target() })
+        Ensure(Effect::FinalSync {
+            towards: self.shape.target(),
+        })
     }
 
     /// Stop and send while that is possible; what cannot be stopped must be fenced, or its risk
@@ -223,7 +232,12 @@ impl<'a> Case<'a> {
     }
 
     fn leave_without_stop(&self) -> MachineStep {
-        if self.view.sight.fenced.is_some_and(|epoch| epoch >= self.shape.spec.epoch) {
+        if self
+            .view
+            .sight
+            .fenced
+            .is_some_and(|epoch| epoch >= self.shape.spec.epoch)
+        {
             return self.left(LeftProof::Fenced);
         }
         let accepted = self.shape.spec.source.unfenced == Unfenced::AcceptSplitBrain
@@ -231,16 +245,28 @@ impl<'a> Case<'a> {
         if accepted {
             return self.left(LeftProof::AcceptedSplitBrain);
         }
-        Ensure(Effect::Fenced { site: self.shape.source() })
+        Ensure(Effect::Fenced {
+            site: self.shape.source(),
+        })
     }
 
     fn stopping(&self) -> bool {
-        self.view.sight.source.seen().is_some_and(|seen| seen.power == Power::Stopping)
+        self.view
+            .sight
+            .source
+            .seen()
+            .is_some_and(|seen| seen.power == Power::Stopping)
     }
 
     /// Whether so many times the stop timeout is over since the release.
     fn overdue(&self, times: u32) -> bool {
-        let timeout = self.shape.spec.source.stop_timeout.as_std().saturating_mul(times);
+        let timeout = self
+            .shape
+            .spec
+            .source
+            .stop_timeout
+            .as_std()
+            .saturating_mul(times);
         let Some(released) = self.group.leave_released else {
             return false;
         };
@@ -284,7 +310,10 @@ impl<'a> Case<'a> {
         if seen.epoch > self.record.epoch {
             return wait(WaitReason::NewerEpoch { seen: seen.epoch });
         }
-        if seen.made_at.is_some_and(|made| made >= self.record.movement_epoch) {
+        if seen
+            .made_at
+            .is_some_and(|made| made >= self.record.movement_epoch)
+        {
             return self.start(seen);
         }
         match seen.power {
@@ -353,7 +382,9 @@ impl<'a> Case<'a> {
             journal.left = None;
             return Some(MachineStep::Record(Box::new(journal)));
         }
-        Some(Ensure(Effect::Stopped { site: self.shape.source() }))
+        Some(Ensure(Effect::Stopped {
+            site: self.shape.source(),
+        }))
     }
 
     /// After the start: a stale copy that comes back with its site is stopped and held.
@@ -362,7 +393,9 @@ impl<'a> Case<'a> {
             return Rest;
         };
         if seen.may_serve() && seen.epoch <= self.record.epoch {
-            return Ensure(Effect::Stopped { site: self.shape.source() });
+            return Ensure(Effect::Stopped {
+                site: self.shape.source(),
+            });
         }
         Rest
     }
@@ -410,9 +443,10 @@ impl<'a> Case<'a> {
                 self.done(StepName::Return)
             }
             Power::Absent => self.failed(StepName::Return, "the machine is not at the source"),
-            Power::StartFailed if seen.epoch == self.record.epoch => {
-                self.failed(StepName::Return, "the machine did not become healthy at the source")
-            }
+            Power::StartFailed if seen.epoch == self.record.epoch => self.failed(
+                StepName::Return,
+                "the machine did not become healthy at the source",
+            ),
             Power::Stopping => wait(WaitReason::Shutdown),
             Power::Starting if seen.epoch == self.record.epoch => wait(WaitReason::Healthy),
             _ => Ensure(Effect::Started { site: source }),
@@ -429,10 +463,15 @@ impl<'a> Case<'a> {
         let Some(link) = self.view.sight.link.seen() else {
             return wait(WaitReason::Replicator);
         };
-        if link.committed.is_some_and(|epoch| epoch >= self.shape.spec.epoch) {
+        if link
+            .committed
+            .is_some_and(|epoch| epoch >= self.shape.spec.epoch)
+        {
             return self.done(StepName::Commit);
         }
-        Ensure(Effect::Committed { left: self.shape.source() })
+        Ensure(Effect::Committed {
+            left: self.shape.source(),
+        })
     }
 
     fn reverse(&self) -> MachineStep {
@@ -466,9 +505,10 @@ impl<'a> Case<'a> {
             Power::Healthy => self.done(StepName::Enter),
             Power::Starting => wait(WaitReason::Healthy),
             Power::Stopping => wait(WaitReason::Shutdown),
-            Power::StartFailed => {
-                self.failed(StepName::Enter, "the machine did not become healthy in the drill")
-            }
+            Power::StartFailed => self.failed(
+                StepName::Enter,
+                "the machine did not become healthy in the drill",
+            ),
             Power::Off if seen.disk == Disk::Whole => Ensure(Effect::DrillStarted { site }),
             Power::Off => wait(WaitReason::WholeDisk { site }),
             Power::Absent if self.view.journal.point.is_some() => {

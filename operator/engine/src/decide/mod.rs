@@ -26,7 +26,5 @@ pub use point::{Loss, chosen_point};
 pub use protect::{Prerequisite, ProtectStep, ProtectView, protect};
 pub use run::{Answer, RunStep, run};
 pub use start::{Held, Start, start};
-pub use view::{
-    ActionId, ActionReport, Around, Failure, MachineView, RunView, Shape, Sight,
-};
+pub use view::{ActionId, ActionReport, Around, Failure, MachineView, RunView, Shape, Sight};
 pub use wait::{Releaser, Wait, WaitReason};

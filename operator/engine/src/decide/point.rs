@@ -20,20 +20,22 @@ pub struct Loss {
 /// The recovery point that the machine at this position starts from, or nothing where none matches the
 /// choice or the replicator does not answer.
 pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
-    let instant = common_instant(view, index);
     let points = points(view, index)?;
-    let choice = choice(view);
-    let chosen = match instant {
+    let chosen = match view.shape.consistency_of[index] {
         // Members of a consistency group are recovered to one and the same instant.
-        Some(None) => return None,
-        Some(Some(at)) => points.iter().find(|point| point.at == at)?,
-        None => choose(choice, points)?,
+        Some(set) => {
+            let at = common_instant(view, set, index)?;
+            points.iter().find(|point| point.at == at)?
+        }
+        None => choose(choice(view), points)?,
     };
     Some(PointUsed {
         name: chosen.name.clone(),
         epoch: view.record.epoch,
         at: chosen.at,
-        loss: Some(drover_api::value::Duration::from_std(loss_of(view, index, chosen.at).time)),
+        loss: Some(drover_api::value::Duration::from_std(
+            loss_of(view, index, chosen.at).time,
+        )),
     })
 }
 
@@ -42,7 +44,9 @@ pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
 pub(crate) fn loss(view: &RunView<'_>, index: usize) -> Option<Loss> {
     let journal = view.machines[index].journal;
     if journal.left == Some(LeftProof::Synced) && takes_everything(choice(view)) {
-        return Some(Loss { time: Duration::ZERO });
+        return Some(Loss {
+            time: Duration::ZERO,
+        });
     }
     chosen_point(view, index).map(|point| loss_of(view, index, point.at))
 }
@@ -54,11 +58,16 @@ fn takes_everything(choice: &RecoveryPointChoice) -> bool {
 fn loss_of(view: &RunView<'_>, index: usize, at: Timestamp) -> Loss {
     // Until it left, the machine may have written; after that it did not.
     let until = view.machines[index].journal.leave.at.unwrap_or(view.now);
-    Loss { time: elapsed(at, until) }
+    Loss {
+        time: elapsed(at, until),
+    }
 }
 
 fn choice<'a>(view: &RunView<'a>) -> &'a RecoveryPointChoice {
-    view.record.recovery_point.as_ref().unwrap_or(&view.shape.spec.recovery_point)
+    view.record
+        .recovery_point
+        .as_ref()
+        .unwrap_or(&view.shape.spec.recovery_point)
 }
 
 fn points<'a>(view: &RunView<'a>, index: usize) -> Option<&'a [Point]> {
@@ -66,32 +75,33 @@ fn points<'a>(view: &RunView<'a>, index: usize) -> Option<&'a [Point]> {
     Some(&link.points)
 }
 
-/// For a member of a consistency group: the instant that all members have a matching point of, or
-/// `Some(None)` where there is none. Members that never left the source do not count: they are not
-/// started.
-fn common_instant(view: &RunView<'_>, index: usize) -> Option<Option<Timestamp>> {
-    let set = view.shape.consistency_of[index]?;
+/// The instant that all members of a consistency group have a matching point of. Members that never
+/// left the source do not count: they are not started.
+fn common_instant(view: &RunView<'_>, set: usize, index: usize) -> Option<Timestamp> {
     let members: Vec<&[Point]> = view.shape.consistency[set]
         .iter()
-        .filter(|member| {
-            **member == index || view.machines[**member].journal.left.is_some()
-        })
+        .filter(|member| **member == index || view.machines[**member].journal.left.is_some())
         .map(|member| points(view, *member).unwrap_or_default())
         .collect();
     let (first, others) = members.split_first()?;
     let shared: Vec<Point> = first
         .iter()
         .filter(|point| {
-            others.iter().all(|points| points.iter().any(|other| other.at == point.at))
+            others
+                .iter()
+                .all(|points| points.iter().any(|other| other.at == point.at))
         })
         .cloned()
         .collect();
-    Some(choose(choice(view), &shared).map(|point| point.at))
+    choose(choice(view), &shared).map(|point| point.at)
 }
 
 fn choose<'a>(choice: &RecoveryPointChoice, points: &'a [Point]) -> Option<&'a Point> {
     let newest = |wanted: &dyn Fn(&Point) -> bool| {
-        points.iter().filter(|point| wanted(point)).max_by_key(|point| point.at)
+        points
+            .iter()
+            .filter(|point| wanted(point))
+            .max_by_key(|point| point.at)
     };
     match choice.kind {
         RecoveryPointType::Latest => newest(&|_| true),

@@ -74,7 +74,9 @@ pub fn protect(view: &ProtectView<'_>) -> ProtectStep {
     }
     match failure.error.class {
         ErrorClass::Retryable if view.now.timestamp() < failure.retry_at => {
-            Wait(WaitReason::Retry { at: failure.retry_at })
+            Wait(WaitReason::Retry {
+                at: failure.retry_at,
+            })
         }
         ErrorClass::Retryable => step,
         ErrorClass::Terminal | ErrorClass::Unsupported => Happened(MachineEvent::Failed),
@@ -122,7 +124,9 @@ fn enable(view: &ProtectView<'_>) -> ProtectStep {
     }
     match view.link.seen() {
         None => Wait(WaitReason::Replicator),
-        Some(link) if link.state == LinkState::None => Ensure(Effect::Related { towards: view.towards }),
+        Some(link) if link.state == LinkState::None => Ensure(Effect::Related {
+            towards: view.towards,
+        }),
         Some(_) => Happened(MachineEvent::Related),
     }
 }
@@ -133,11 +137,13 @@ fn keep(view: &ProtectView<'_>) -> ProtectStep {
         return Wait(WaitReason::Replicator);
     };
     let towards = view.towards;
-    let tracked = matches!(view.phase, MachinePhase::ResyncRequired | MachinePhase::Resynchronizing);
+    let tracked = matches!(
+        view.phase,
+        MachinePhase::ResyncRequired | MachinePhase::Resynchronizing
+    );
     match link.state {
         LinkState::None => Ensure(Effect::Related { towards }),
         LinkState::Paused => Ensure(Effect::Seeded { towards }),
-        LinkState::Seeding => Wait(WaitReason::Data { pending_bytes: link.pending_bytes }),
         LinkState::Failed => Happened(MachineEvent::Failed),
         LinkState::ResyncRequired if !tracked => Happened(MachineEvent::TrackingLost),
         LinkState::ResyncRequired => resynchronize(view),
@@ -145,7 +151,9 @@ fn keep(view: &ProtectView<'_>) -> ProtectStep {
             Happened(MachineEvent::ResyncBegun)
         }
         LinkState::Resynchronizing if !tracked => Happened(MachineEvent::TrackingLost),
-        LinkState::Resynchronizing => Wait(WaitReason::Data { pending_bytes: link.pending_bytes }),
+        LinkState::Seeding | LinkState::Resynchronizing => Wait(WaitReason::Data {
+            pending_bytes: link.pending_bytes,
+        }),
         LinkState::Replicating => replicating(view, link),
     }
 }
@@ -155,7 +163,9 @@ fn replicating(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
         MachinePhase::InitialReplication => Happened(MachineEvent::Seeded),
         MachinePhase::ResyncRequired => Happened(MachineEvent::ResyncBegun),
         MachinePhase::Resynchronizing => Happened(MachineEvent::ResyncDone),
-        _ if !link.finalized => Ensure(Effect::Finalized { towards: view.towards }),
+        _ if !link.finalized => Ensure(Effect::Finalized {
+            towards: view.towards,
+        }),
         MachinePhase::Finalizing => Happened(MachineEvent::Finalized),
         _ => Rest,
     }
@@ -164,37 +174,55 @@ fn replicating(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
 /// In its window, or at once where a person asked (PR-4).
 fn resynchronize(view: &ProtectView<'_>) -> ProtectStep {
     if view.phase == MachinePhase::ResyncRequired {
-        if !view.resync_asked && let Some(opens) = opens(view.resync_window, view.now) {
+        if !view.resync_asked
+            && let Some(opens) = opens(view.resync_window, view.now)
+        {
             return Wait(WaitReason::ResyncWindow { opens });
         }
         return Happened(MachineEvent::ResyncBegun);
     }
-    Ensure(Effect::Resynchronized { towards: view.towards })
+    Ensure(Effect::Resynchronized {
+        towards: view.towards,
+    })
 }
 
 /// When a daily window opens next; nothing while it is open.
 fn opens(window: &Window, now: &Zoned) -> Option<Timestamp> {
     let (start, end) = (window.start.to_jiff(), window.end.to_jiff());
     let time = now.time();
-    let open =
-        if start < end { start <= time && time < end } else { start <= time || time < end };
+    let open = if start < end {
+        start <= time && time < end
+    } else {
+        start <= time || time < end
+    };
     if open {
         return None;
     }
     // Outside of it, the next start is today's or tomorrow's.
-    let day = if time < start { now.date() } else { now.date().saturating_add(1.day()) };
+    let day = if time < start {
+        now.date()
+    } else {
+        now.date().saturating_add(1.day())
+    };
     let opens = day.to_datetime(start).to_zoned(now.time_zone().clone());
     Some(opens.map_or(now.timestamp(), |opens| opens.timestamp()))
 }
 
 /// What failed for good is looked at anew when the replicator says that it works.
 fn mend(view: &ProtectView<'_>) -> ProtectStep {
-    let broken = view.link.seen().is_none_or(|link| link.state == LinkState::Failed);
+    let broken = view
+        .link
+        .seen()
+        .is_none_or(|link| link.state == LinkState::Failed);
     match view.failure {
         Some(failure) if failure.error.class != ErrorClass::Retryable => {
-            Wait(WaitReason::Mending { error: failure.error.message.clone() })
+            Wait(WaitReason::Mending {
+                error: failure.error.message.clone(),
+            })
         }
-        _ if broken => Wait(WaitReason::Mending { error: "replication failed".into() }),
+        _ if broken => Wait(WaitReason::Mending {
+            error: "replication failed".into(),
+        }),
         _ => Happened(MachineEvent::Mended),
     }
 }
@@ -230,7 +258,10 @@ mod tests {
             epoch: 0,
             points: vec![],
         };
-        Observed::Seen { value, at: Timestamp::UNIX_EPOCH }
+        Observed::Seen {
+            value,
+            at: Timestamp::UNIX_EPOCH,
+        }
     }
 
     fn at(text: &str) -> Zoned {
@@ -238,7 +269,10 @@ mod tests {
     }
 
     fn night() -> Window {
-        Window { start: "22:00".parse().unwrap(), end: "06:00".parse().unwrap() }
+        Window {
+            start: "22:00".parse().unwrap(),
+            end: "06:00".parse().unwrap(),
+        }
     }
 
     struct Case {
@@ -251,7 +285,12 @@ mod tests {
     impl Case {
         fn new(phase: MachinePhase, state: LinkState) -> Self {
             let now = at("2026-03-02T12:00:00+09:00[Asia/Seoul]");
-            Self { phase, link: link(state), claimed: true, now }
+            Self {
+                phase,
+                link: link(state),
+                claimed: true,
+                now,
+            }
         }
 
         fn step(&self) -> ProtectStep {
@@ -284,7 +323,9 @@ mod tests {
                     case.phase = MACHINE.next(case.phase, *event).expect("in the table");
                 }
                 Ensure(effect) => {
-                    let Observed::Seen { value, .. } = &mut case.link else { unreachable!() };
+                    let Observed::Seen { value, .. } = &mut case.link else {
+                        unreachable!()
+                    };
                     match effect {
                         Effect::Related { .. } => value.state = LinkState::Paused,
                         Effect::Seeded { .. } => value.state = LinkState::Replicating,
@@ -314,7 +355,10 @@ mod tests {
         let mut view_case = Case::new(MachinePhase::Enabling, LinkState::None);
         view_case.now = at("2026-03-02T12:00:00+09:00[Asia/Seoul]");
         let window = night();
-        let unknown = [Prerequisite { name: "networks are mapped".into(), holds: None }];
+        let unknown = [Prerequisite {
+            name: "networks are mapped".into(),
+            holds: None,
+        }];
         let step = protect(&ProtectView {
             phase: view_case.phase,
             claimed: true,
@@ -340,13 +384,20 @@ mod tests {
         case.phase = MachinePhase::ResyncRequired;
         let opens = at("2026-03-02T22:00:00+09:00[Asia/Seoul]").timestamp();
         assert_eq!(case.step(), Wait(WaitReason::ResyncWindow { opens }));
-        for inside in ["2026-03-02T23:00:00+09:00[Asia/Seoul]", "2026-03-03T05:59:00+09:00[Asia/Seoul]"]
-        {
+        for inside in [
+            "2026-03-02T23:00:00+09:00[Asia/Seoul]",
+            "2026-03-03T05:59:00+09:00[Asia/Seoul]",
+        ] {
             case.now = at(inside);
             assert_eq!(case.step(), Happened(MachineEvent::ResyncBegun));
         }
         case.phase = MachinePhase::Resynchronizing;
-        assert_eq!(case.step(), Ensure(Effect::Resynchronized { towards: SiteRole::Secondary }));
+        assert_eq!(
+            case.step(),
+            Ensure(Effect::Resynchronized {
+                towards: SiteRole::Secondary
+            })
+        );
     }
 
     #[test]
@@ -356,6 +407,11 @@ mod tests {
         case.claimed = false;
         assert_eq!(case.step(), Happened(MachineEvent::Released));
         case.phase = MachinePhase::Disabling;
-        assert_eq!(case.step(), Ensure(Effect::Unrelated { remove_replica: false }));
+        assert_eq!(
+            case.step(),
+            Ensure(Effect::Unrelated {
+                remove_replica: false
+            })
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use drover_api::common::RunKind;
 use drover_api::{
-    ActionRecord, ActionState, BetweenPhases, CommitPolicy, DataSync, GroupRecord, Halt, RunPhase,
-    RunRecord, StepRecord, StepState,
+    ActionRecord, ActionState, BetweenPhases, CommitPolicy, DataSync, DecisionEntry,
+    DecisionOutcome, GroupRecord, Halt, RunPhase, RunRecord, StepRecord, StepState,
 };
 use drover_world::LinkState;
 
@@ -85,7 +85,13 @@ impl<'a> Draft<'a> {
             record.since = Some(view.now);
             record.groups = view.shape.spec.groups.iter().map(empty_group).collect();
         }
-        Self { view, record, actions: Vec::new(), waits: Vec::new(), answers: Vec::new() }
+        Self {
+            view,
+            record,
+            actions: Vec::new(),
+            waits: Vec::new(),
+            answers: Vec::new(),
+        }
     }
 
     fn finish(self) -> RunStep {
@@ -135,12 +141,17 @@ impl<'a> Draft<'a> {
 
     /// Whether any machine may have been started at the target.
     pub(crate) fn entered(&self) -> bool {
-        self.record.groups.iter().any(|group| group.enter_released.is_some())
+        self.record
+            .groups
+            .iter()
+            .any(|group| group.enter_released.is_some())
     }
 
     pub(crate) fn cancel_before_entry(&mut self) -> bool {
         let halted_later = self.record.phase == RunPhase::Halted
-            && !self.halted_in().is_some_and(|phase| BEFORE_ENTRY.contains(&phase));
+            && !self
+                .halted_in()
+                .is_some_and(|phase| BEFORE_ENTRY.contains(&phase));
         if halted_later || !self.go(RunEvent::CancelDecidedBeforeEntry) {
             return self.cancel_after_entry();
         }
@@ -156,7 +167,9 @@ impl<'a> Draft<'a> {
             RunPhase::Committing,
             RunPhase::Reprotecting,
         ];
-        let halted_beyond = self.halted_in().is_some_and(|phase| going_back.contains(&phase));
+        let halted_beyond = self
+            .halted_in()
+            .is_some_and(|phase| going_back.contains(&phase));
         if halted_beyond || !self.go(RunEvent::CancelDecidedAfterEntry) {
             return false;
         }
@@ -179,12 +192,22 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn find_action(&self, group: &str, name: &str) -> Option<ActionId> {
         let groups = &self.view.shape.spec.groups;
-        let position = groups.iter().position(|candidate| candidate.name.as_str() == group)?;
-        let sides =
-            [(Around::Before, &groups[position].before), (Around::After, &groups[position].after)];
+        let position = groups
+            .iter()
+            .position(|candidate| candidate.name.as_str() == group)?;
+        let sides = [
+            (Around::Before, &groups[position].before),
+            (Around::After, &groups[position].after),
+        ];
         sides.into_iter().find_map(|(around, actions)| {
-            let index = actions.iter().position(|action| action.name.as_str() == name)?;
-            Some(ActionId { group: position, around, index })
+            let index = actions
+                .iter()
+                .position(|action| action.name.as_str() == name)?;
+            Some(ActionId {
+                group: position,
+                around,
+                index,
+            })
         })
     }
 
@@ -196,11 +219,29 @@ impl<'a> Draft<'a> {
 
     fn take_decisions(&mut self) {
         for (name, spec) in self.view.decisions {
-            if self.record.decisions.iter().any(|taken| taken.name == *name) {
+            if self
+                .record
+                .decisions
+                .iter()
+                .any(|answered| answered.name == *name)
+            {
                 continue;
             }
-            let result = decision::take(self, name, spec);
-            self.answers.push(Answer { decision: (*name).to_owned(), result });
+            let result = decision::take(self, spec);
+            self.record.decisions.push(DecisionEntry {
+                name: (*name).to_owned(),
+                by: spec.by.clone(),
+                outcome: match result {
+                    Ok(()) => DecisionOutcome::Accepted,
+                    Err(_) => DecisionOutcome::Refused,
+                },
+                reason: result.as_ref().err().cloned(),
+                at: self.view.now,
+            });
+            self.answers.push(Answer {
+                decision: (*name).to_owned(),
+                result,
+            });
         }
     }
 
@@ -216,7 +257,9 @@ impl<'a> Draft<'a> {
             RunKind::PlannedFailover | RunKind::UnplannedFailover => {
                 let going_back = [RunPhase::Withdrawing, RunPhase::Returning];
                 let already = going_back.contains(&self.record.phase)
-                    || self.halted_in().is_some_and(|phase| going_back.contains(&phase));
+                    || self
+                        .halted_in()
+                        .is_some_and(|phase| going_back.contains(&phase));
                 if !self.entered() && !already {
                     self.cancel_before_entry();
                 }
@@ -283,14 +326,18 @@ impl<'a> Draft<'a> {
             return;
         }
         let target = self.view.shape.target();
-        let replicates = |machine: &MachineView<'_>| {
-            machine
-                .sight
-                .link
-                .seen()
-                .is_some_and(|link| link.towards == target && link.state == LinkState::Replicating)
-        };
-        let missing = self.view.machines.iter().filter(|machine| !replicates(machine)).count();
+        let replicates =
+            |machine: &MachineView<'_>| {
+                machine.sight.link.seen().is_some_and(|link| {
+                    link.towards == target && link.state == LinkState::Replicating
+                })
+            };
+        let missing = self
+            .view
+            .machines
+            .iter()
+            .filter(|machine| !replicates(machine))
+            .count();
         if missing > 0 {
             self.wait(WaitReason::InitialReplication { machines: missing });
         } else {
@@ -301,14 +348,26 @@ impl<'a> Draft<'a> {
     fn synchronizing(&mut self) {
         let tally = self.tally(0..self.view.machines.len(), |journal| &journal.synchronize);
         if tally.failed > 0 {
-            self.halt(format!("{} machines could not be synchronised", tally.failed));
+            self.halt(format!(
+                "{} machines could not be synchronised",
+                tally.failed
+            ));
         } else if tally.pending > 0 {
             self.wait_for_machines(tally.pending);
         } else {
-            let hold = self.view.shape.spec.synchronization.is_some_and(|synchronization| {
-                synchronization.between_phases == BetweenPhases::Hold
-            });
-            let event = if hold { RunEvent::SynchronizationHeld } else { RunEvent::LeaveBegun };
+            let hold = self
+                .view
+                .shape
+                .spec
+                .synchronization
+                .is_some_and(|synchronization| {
+                    synchronization.between_phases == BetweenPhases::Hold
+                });
+            let event = if hold {
+                RunEvent::SynchronizationHeld
+            } else {
+                RunEvent::LeaveBegun
+            };
             self.go(event);
             self.turn();
         }
@@ -319,7 +378,9 @@ impl<'a> Draft<'a> {
         let shape = self.view.shape;
         let tallies: Vec<Tally> = self.by_group(Self::left);
         for group in 0..tallies.len() {
-            let free = shape.dependents[group].iter().all(|other| tallies[*other].pending == 0);
+            let free = shape.dependents[group]
+                .iter()
+                .all(|other| tallies[*other].pending == 0);
             if free && self.record.groups[group].leave_released.is_none() {
                 self.record.groups[group].leave_released = Some(self.view.now);
             }
@@ -360,11 +421,17 @@ impl<'a> Draft<'a> {
             self.wait(WaitReason::RecoveryPoint);
             return false;
         };
-        let worst = losses.into_iter().max().map_or(0, |loss| loss.time.as_secs());
+        let worst = losses
+            .into_iter()
+            .max()
+            .map_or(0, |loss| loss.time.as_secs());
         if worst <= allowed.as_std().as_secs() {
             return true;
         }
-        self.wait(WaitReason::DataLoss { seconds: worst, allowed: allowed.as_std().as_secs() });
+        self.wait(WaitReason::DataLoss {
+            seconds: worst,
+            allowed: allowed.as_std().as_secs(),
+        });
         false
     }
 
@@ -375,7 +442,9 @@ impl<'a> Draft<'a> {
         if shape.planned() {
             let failed: usize = tallies.iter().map(|tally| tally.failed).sum();
             if failed > 0 {
-                self.halt(format!("{failed} machines did not become healthy at the target"));
+                self.halt(format!(
+                    "{failed} machines did not become healthy at the target"
+                ));
                 return;
             }
         }
@@ -385,7 +454,9 @@ impl<'a> Draft<'a> {
         loop {
             let mut changed = false;
             for group in 0..tallies.len() {
-                let ready = shape.dependencies[group].iter().all(|needed| settled[*needed]);
+                let ready = shape.dependencies[group]
+                    .iter()
+                    .all(|needed| settled[*needed]);
                 if settled[group] || !ready {
                     continue;
                 }
@@ -413,7 +484,11 @@ impl<'a> Draft<'a> {
         }
         if settled.iter().all(|settled| *settled) {
             let drill = shape.spec.kind == RunKind::TestFailover;
-            self.go(if drill { RunEvent::AllStand } else { RunEvent::AllEntered });
+            self.go(if drill {
+                RunEvent::AllStand
+            } else {
+                RunEvent::AllEntered
+            });
         } else {
             let pending = tallies.iter().map(|tally| tally.pending).sum();
             self.wait_for_machines(pending);
@@ -459,7 +534,11 @@ impl<'a> Draft<'a> {
             self.wait(WaitReason::Commit);
             return;
         }
-        let soak = commit.soak.as_ref().map(drover_api::value::Duration::as_std).unwrap_or_default();
+        let soak = commit
+            .soak
+            .as_ref()
+            .map(drover_api::value::Duration::as_std)
+            .unwrap_or_default();
         let since = self.record.since.unwrap_or(self.view.now);
         if elapsed(since, self.view.now) >= soak {
             self.go(RunEvent::CommitDecided);
@@ -472,11 +551,12 @@ impl<'a> Draft<'a> {
     /// Machines stop at the target in reverse order, to be rebuilt or to go back.
     fn withdrawing(&mut self, done: RunEvent) {
         let shape = self.view.shape;
-        let tallies: Vec<Tally> = self.by_group(|draft, machine| {
-            moved(&machine.journal.withdraw, &draft.record)
-        });
+        let tallies: Vec<Tally> =
+            self.by_group(|draft, machine| moved(&machine.journal.withdraw, &draft.record));
         for group in 0..tallies.len() {
-            let free = shape.dependents[group].iter().all(|other| tallies[*other].pending == 0);
+            let free = shape.dependents[group]
+                .iter()
+                .all(|other| tallies[*other].pending == 0);
             if free && self.record.groups[group].withdraw_released.is_none() {
                 self.record.groups[group].withdraw_released = Some(self.view.now);
             }
@@ -498,9 +578,9 @@ impl<'a> Draft<'a> {
         let tallies: Vec<Tally> =
             self.by_group(|draft, machine| moved(&machine.journal.back, &draft.record));
         for group in 0..tallies.len() {
-            let ready = shape.dependencies[group].iter().all(|other| {
-                tallies[*other].pending == 0 && tallies[*other].failed == 0
-            });
+            let ready = shape.dependencies[group]
+                .iter()
+                .all(|other| tallies[*other].pending == 0 && tallies[*other].failed == 0);
             if ready && self.record.groups[group].return_released.is_none() {
                 self.record.groups[group].return_released = Some(self.view.now);
             }
@@ -522,11 +602,7 @@ impl<'a> Draft<'a> {
     }
 
     /// All machines do one step, in no order.
-    fn all(
-        &mut self,
-        step: fn(&drover_api::MachineRunStatus) -> &StepRecord,
-        done: RunEvent,
-    ) {
+    fn all(&mut self, step: fn(&drover_api::MachineRunStatus) -> &StepRecord, done: RunEvent) {
         let tally = self.tally(0..self.view.machines.len(), step);
         if tally.failed > 0 {
             self.halt(format!("{} machines failed", tally.failed));
@@ -571,7 +647,10 @@ impl<'a> Draft<'a> {
     }
 
     fn wait_for_machines(&mut self, pending: usize) {
-        self.wait(WaitReason::Machines { pending, phase: self.record.phase });
+        self.wait(WaitReason::Machines {
+            pending,
+            phase: self.record.phase,
+        });
     }
 }
 

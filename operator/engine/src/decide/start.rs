@@ -8,7 +8,11 @@ use serde::Serialize;
 
 /// Whether a run is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "start")]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "start"
+)]
 pub enum Start {
     /// A run towards this side is due.
     Due {
@@ -68,12 +72,17 @@ pub fn start(
         && served.active_site == declared
         && served.request_id == request_id
     {
-        return Start::Held(Held::Served { run: served.run.to_string() });
+        return Start::Held(Held::Served {
+            run: served.run.to_string(),
+        });
     }
     match request {
-        Some(request) if request.expires <= now => {
-            Start::Held(Held::Expired { id: request.id.clone() })
-        }
-        _ => Start::Due { to: declared, request_id },
+        Some(request) if request.expires <= now => Start::Held(Held::Expired {
+            id: request.id.clone(),
+        }),
+        _ => Start::Due {
+            to: declared,
+            request_id,
+        },
     }
 }

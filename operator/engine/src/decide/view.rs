@@ -100,7 +100,10 @@ impl Shape {
         let mut of_group = vec![Vec::new(); spec.groups.len()];
         let mut group_of = Vec::with_capacity(machines.len());
         for (index, machine) in machines.iter().enumerate() {
-            let group = position.get(machine.group.as_str()).copied().unwrap_or_default();
+            let group = position
+                .get(machine.group.as_str())
+                .copied()
+                .unwrap_or_default();
             of_group[group].push(index);
             group_of.push(group);
         }
@@ -136,7 +139,9 @@ fn consistency(machines: &[MachineRunSpec]) -> (Vec<Vec<usize>>, Vec<Option<usiz
     let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, machine) in machines.iter().enumerate() {
         if machine.consistency_group {
-            sets.entry(machine.machine.protection_group.as_str()).or_default().push(index);
+            sets.entry(machine.machine.protection_group.as_str())
+                .or_default()
+                .push(index);
         }
     }
     let mut of = vec![None; machines.len()];

@@ -19,13 +19,20 @@ pub struct Wait {
 
 impl From<WaitReason> for Wait {
     fn from(reason: WaitReason) -> Self {
-        Self { reason, since: None }
+        Self {
+            reason,
+            since: None,
+        }
     }
 }
 
 /// For what something waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "waitsFor")]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "waitsFor"
+)]
 pub enum WaitReason {
     /// The group was not released yet.
     Release,
@@ -196,7 +203,11 @@ impl fmt::Display for WaitReason {
             Self::StaleCopy => f.write_str("the stale copy at the source is being stopped"),
             Self::Data { pending_bytes } => write!(f, "{pending_bytes} bytes still travel"),
             Self::WholeDisk { site } => {
-                write!(f, "a synchronisation is writing the disk at the {} site", site.as_str())
+                write!(
+                    f,
+                    "a synchronisation is writing the disk at the {} site",
+                    site.as_str()
+                )
             }
             Self::Healthy => f.write_str("the machine starts"),
             Self::Fence => f.write_str("no fence of the source is confirmed"),
@@ -209,7 +220,10 @@ impl fmt::Display for WaitReason {
             Self::Run => f.write_str("a run has the machine in hand"),
             Self::Mending { error } => write!(f, "a person must mend: {error}"),
             Self::InitialReplication { machines } => {
-                write!(f, "initial replication of {machines} machines is not complete")
+                write!(
+                    f,
+                    "initial replication of {machines} machines is not complete"
+                )
             }
             Self::DataLoss { seconds, allowed } => {
                 write!(f, "{seconds} s would be lost, {allowed} s are allowed")

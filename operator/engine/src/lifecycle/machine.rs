@@ -74,7 +74,12 @@ const fn row(
     to: P,
     guards: &'static [I],
 ) -> Transition<P, MachineEvent> {
-    Transition { from, on, to, guards }
+    Transition {
+        from,
+        on,
+        to,
+        guards,
+    }
 }
 
 /// The states of a machine under protection.
@@ -84,16 +89,36 @@ pub const MACHINE: Table<P, MachineEvent> = Table {
         // Protect (PR-1, PR-2, PR-4).
         row(&[P::Unprotected], E::Claimed, P::Enabling, &[]),
         row(&[P::Enabling], E::Related, P::InitialReplication, &[]),
-        row(&[P::InitialReplication], E::Seeded, P::Finalizing, &[I::WholeDisk]),
+        row(
+            &[P::InitialReplication],
+            E::Seeded,
+            P::Finalizing,
+            &[I::WholeDisk],
+        ),
         row(&[P::Finalizing], E::Finalized, P::Protected, &[]),
         row(
-            &[P::Protected, P::InitialReplication, P::Finalizing, P::Reprotecting],
+            &[
+                P::Protected,
+                P::InitialReplication,
+                P::Finalizing,
+                P::Reprotecting,
+            ],
             E::TrackingLost,
             P::ResyncRequired,
             &[],
         ),
-        row(&[P::ResyncRequired], E::ResyncBegun, P::Resynchronizing, &[I::WholeDisk]),
-        row(&[P::Resynchronizing], E::ResyncDone, P::Protected, &[I::WholeDisk]),
+        row(
+            &[P::ResyncRequired],
+            E::ResyncBegun,
+            P::Resynchronizing,
+            &[I::WholeDisk],
+        ),
+        row(
+            &[P::Resynchronizing],
+            E::ResyncDone,
+            P::Protected,
+            &[I::WholeDisk],
+        ),
         // Synchronise inside a failback (FB-3, FB-5).
         row(
             &[P::Protected, P::NotProtected],
@@ -101,14 +126,24 @@ pub const MACHINE: Table<P, MachineEvent> = Table {
             P::SynchronizingBack,
             &[I::WholeDisk],
         ),
-        row(&[P::SynchronizingBack], E::SyncBackHeld, P::AwaitingCompleteSync, &[]),
+        row(
+            &[P::SynchronizingBack],
+            E::SyncBackHeld,
+            P::AwaitingCompleteSync,
+            &[],
+        ),
         row(
             &[P::SynchronizingBack, P::AwaitingCompleteSync],
             E::SyncBackCutOff,
             P::Inconsistent,
             &[I::WholeDisk],
         ),
-        row(&[P::Inconsistent], E::SyncBackResumed, P::SynchronizingBack, &[I::WholeDisk]),
+        row(
+            &[P::Inconsistent],
+            E::SyncBackResumed,
+            P::SynchronizingBack,
+            &[I::WholeDisk],
+        ),
         // Fail over and fail back (FO-2, FO-3). An unplanned one takes a machine as it is.
         row(
             &[
@@ -131,18 +166,48 @@ pub const MACHINE: Table<P, MachineEvent> = Table {
             &[I::SingleActive, I::WholeDisk, I::OrderKept],
         ),
         row(&[P::Entering], E::Entered, P::CommitPending, &[]),
-        row(&[P::CommitPending], E::PointChanged, P::Left, &[I::PointsKept]),
+        row(
+            &[P::CommitPending],
+            E::PointChanged,
+            P::Left,
+            &[I::PointsKept],
+        ),
         row(
             &[P::Leaving, P::Left, P::Entering, P::CommitPending],
             E::CancelBegun,
             P::Returning,
             &[I::SingleActive],
         ),
-        row(&[P::Returning], E::Returned, P::Protected, &[I::SingleActive, I::OrderKept]),
-        row(&[P::Returning], E::ReturnedUnprotected, P::NotProtected, &[I::SingleActive]),
-        row(&[P::CommitPending], E::CommitBegun, P::Committing, &[I::PointsKept]),
-        row(&[P::Committing], E::CommitDone, P::NotProtected, &[I::NothingBackwards]),
-        row(&[P::Committing], E::MigrationDone, P::Migrated, &[I::NothingBackwards]),
+        row(
+            &[P::Returning],
+            E::Returned,
+            P::Protected,
+            &[I::SingleActive, I::OrderKept],
+        ),
+        row(
+            &[P::Returning],
+            E::ReturnedUnprotected,
+            P::NotProtected,
+            &[I::SingleActive],
+        ),
+        row(
+            &[P::CommitPending],
+            E::CommitBegun,
+            P::Committing,
+            &[I::PointsKept],
+        ),
+        row(
+            &[P::Committing],
+            E::CommitDone,
+            P::NotProtected,
+            &[I::NothingBackwards],
+        ),
+        row(
+            &[P::Committing],
+            E::MigrationDone,
+            P::Migrated,
+            &[I::NothingBackwards],
+        ),
         // Reprotect (FB-1).
         row(
             &[P::NotProtected],
@@ -150,7 +215,12 @@ pub const MACHINE: Table<P, MachineEvent> = Table {
             P::Reprotecting,
             &[I::NothingBackwards, I::SingleActive],
         ),
-        row(&[P::Reprotecting], E::ReverseDone, P::Protected, &[I::WholeDisk]),
+        row(
+            &[P::Reprotecting],
+            E::ReverseDone,
+            P::Protected,
+            &[I::WholeDisk],
+        ),
         // Let go (PR-12): never in the middle of a run.
         row(
             &[
@@ -196,8 +266,11 @@ mod tests {
     #[test]
     fn a_half_written_disk_leads_nowhere_but_to_its_synchronisation() {
         // SPEC: FB-5
-        let out: Vec<_> =
-            MACHINE.rows.iter().filter(|row| row.from.contains(&P::Inconsistent)).collect();
+        let out: Vec<_> = MACHINE
+            .rows
+            .iter()
+            .filter(|row| row.from.contains(&P::Inconsistent))
+            .collect();
         assert_eq!(out.len(), 1);
         assert_eq!(out[0].to, P::SynchronizingBack);
     }
@@ -212,14 +285,20 @@ mod tests {
             .flat_map(|row| row.from)
             .collect();
         assert_eq!(from, [&P::NotProtected]);
-        assert_eq!(MACHINE.next(P::Committing, E::CommitDone), Some(P::NotProtected));
+        assert_eq!(
+            MACHINE.next(P::Committing, E::CommitDone),
+            Some(P::NotProtected)
+        );
     }
 
     #[test]
     fn a_move_for_good_does_not_come_back() {
         // SPEC: PR-9
-        let out: Vec<_> =
-            MACHINE.rows.iter().filter(|row| row.from.contains(&P::Migrated)).collect();
+        let out: Vec<_> = MACHINE
+            .rows
+            .iter()
+            .filter(|row| row.from.contains(&P::Migrated))
+            .collect();
         assert!(out.iter().all(|row| row.to == P::Disabling));
     }
 }

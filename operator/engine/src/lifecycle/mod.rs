@@ -8,11 +8,10 @@ mod drill;
 mod machine;
 mod run;
 
-
 pub use drill::{DRILL, DrillEvent};
 pub use machine::{MACHINE, MachineEvent};
-pub use run::{RUN, RunEvent};
 pub(crate) use run::{BEFORE_ENTRY, resumed_in};
+pub use run::{RUN, RunEvent};
 
 use std::fmt::Debug;
 
@@ -43,7 +42,10 @@ pub struct Table<S: 'static, E: 'static> {
 impl<S: Copy + PartialEq + Debug, E: Copy + PartialEq + Debug> Table<S, E> {
     /// The state after an event, or nothing where the event cannot happen in this state.
     pub fn next(&self, from: S, on: E) -> Option<S> {
-        self.rows.iter().find(|row| row.on == on && row.from.contains(&from)).map(|row| row.to)
+        self.rows
+            .iter()
+            .find(|row| row.on == on && row.from.contains(&from))
+            .map(|row| row.to)
     }
 
     /// Whether nothing leads out of this state.
@@ -53,7 +55,9 @@ impl<S: Copy + PartialEq + Debug, E: Copy + PartialEq + Debug> Table<S, E> {
 
     /// Whether some event leads from one state to the other.
     pub fn leads(&self, from: S, to: S) -> bool {
-        self.rows.iter().any(|row| row.to == to && row.from.contains(&from))
+        self.rows
+            .iter()
+            .any(|row| row.to == to && row.from.contains(&from))
     }
 }
 
@@ -101,9 +105,16 @@ mod tests {
     #[test]
     fn only_the_ends_have_no_way_out() {
         use drover_api::{DrillPhase, MachinePhase, RunPhase};
-        let ends: Vec<_> = reachable(&RUN).into_iter().filter(|s| RUN.is_final(*s)).collect();
-        let expected =
-            [RunPhase::Committed, RunPhase::Cancelled, RunPhase::Protected, RunPhase::CleanedUp];
+        let ends: Vec<_> = reachable(&RUN)
+            .into_iter()
+            .filter(|s| RUN.is_final(*s))
+            .collect();
+        let expected = [
+            RunPhase::Committed,
+            RunPhase::Cancelled,
+            RunPhase::Protected,
+            RunPhase::CleanedUp,
+        ];
         assert_eq!(BTreeSet::from_iter(ends), BTreeSet::from(expected));
         assert!(DRILL.is_final(DrillPhase::CleanedUp));
         assert!(!MACHINE.is_final(MachinePhase::Failed));

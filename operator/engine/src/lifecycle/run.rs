@@ -77,12 +77,21 @@ const fn row(
     to: RunPhase,
     guards: &'static [I],
 ) -> Transition<RunPhase, RunEvent> {
-    Transition { from, on, to, guards }
+    Transition {
+        from,
+        on,
+        to,
+        guards,
+    }
 }
 
 /// The phases in which no machine was started at the target yet.
-pub(crate) const BEFORE_ENTRY: &[RunPhase] =
-    &[P::Pending, P::Synchronizing, P::AwaitingCompleteSync, P::Leaving];
+pub(crate) const BEFORE_ENTRY: &[RunPhase] = &[
+    P::Pending,
+    P::Synchronizing,
+    P::AwaitingCompleteSync,
+    P::Leaving,
+];
 
 /// The phases that a run can halt in.
 const CAN_HALT: &[RunPhase] = &[
@@ -101,31 +110,116 @@ const CAN_HALT: &[RunPhase] = &[
 pub const RUN: Table<RunPhase, RunEvent> = Table {
     initial: P::Pending,
     rows: &[
-        row(&[P::Pending], E::SynchronizationBegun, P::Synchronizing, &[I::WholeDisk]),
-        row(&[P::Synchronizing], E::SynchronizationHeld, P::AwaitingCompleteSync, &[]),
+        row(
+            &[P::Pending],
+            E::SynchronizationBegun,
+            P::Synchronizing,
+            &[I::WholeDisk],
+        ),
+        row(
+            &[P::Synchronizing],
+            E::SynchronizationHeld,
+            P::AwaitingCompleteSync,
+            &[],
+        ),
         row(
             &[P::Pending, P::Synchronizing, P::AwaitingCompleteSync],
             E::LeaveBegun,
             P::Leaving,
             &[I::OrderKept],
         ),
-        row(&[P::Leaving], E::AllLeft, P::Entering, &[I::SingleActive, I::ZeroLoss, I::OrderKept]),
+        row(
+            &[P::Leaving],
+            E::AllLeft,
+            P::Entering,
+            &[I::SingleActive, I::ZeroLoss, I::OrderKept],
+        ),
         row(&[P::Pending], E::EnterBegun, P::Entering, &[I::DrillApart]),
-        row(&[P::Entering], E::AllEntered, P::CommitPending, &[I::OrderKept]),
-        row(&[P::CommitPending], E::CommitDecided, P::Committing, &[I::PointsKept]),
-        row(&[P::Committing], E::AllCommitted, P::Committed, &[I::NothingBackwards]),
+        row(
+            &[P::Entering],
+            E::AllEntered,
+            P::CommitPending,
+            &[I::OrderKept],
+        ),
+        row(
+            &[P::CommitPending],
+            E::CommitDecided,
+            P::Committing,
+            &[I::PointsKept],
+        ),
+        row(
+            &[P::Committing],
+            E::AllCommitted,
+            P::Committed,
+            &[I::NothingBackwards],
+        ),
         row(CAN_HALT, E::Failed, P::Halted, &[]),
-        row(&[P::Halted], E::ResumedInPending, P::Pending, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInSynchronizing, P::Synchronizing, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInLeaving, P::Leaving, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInEntering, P::Entering, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInCommitting, P::Committing, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInRebuilding, P::Rebuilding, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInWithdrawing, P::Withdrawing, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInReturning, P::Returning, &[I::AsReviewed]),
-        row(&[P::Halted], E::ResumedInReprotecting, P::Reprotecting, &[I::AsReviewed]),
-        row(&[P::CommitPending], E::PointChanged, P::Rebuilding, &[I::OrderKept, I::AsReviewed]),
-        row(&[P::Rebuilding], E::AllWithdrawnToRebuild, P::Entering, &[I::SingleActive]),
+        row(
+            &[P::Halted],
+            E::ResumedInPending,
+            P::Pending,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInSynchronizing,
+            P::Synchronizing,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInLeaving,
+            P::Leaving,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInEntering,
+            P::Entering,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInCommitting,
+            P::Committing,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInRebuilding,
+            P::Rebuilding,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInWithdrawing,
+            P::Withdrawing,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInReturning,
+            P::Returning,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::Halted],
+            E::ResumedInReprotecting,
+            P::Reprotecting,
+            &[I::AsReviewed],
+        ),
+        row(
+            &[P::CommitPending],
+            E::PointChanged,
+            P::Rebuilding,
+            &[I::OrderKept, I::AsReviewed],
+        ),
+        row(
+            &[P::Rebuilding],
+            E::AllWithdrawnToRebuild,
+            P::Entering,
+            &[I::SingleActive],
+        ),
         row(
             &[P::Entering, P::CommitPending, P::Rebuilding, P::Halted],
             E::CancelDecidedAfterEntry,
@@ -133,14 +227,35 @@ pub const RUN: Table<RunPhase, RunEvent> = Table {
             &[I::OrderKept, I::AsReviewed],
         ),
         row(
-            &[P::Pending, P::Synchronizing, P::AwaitingCompleteSync, P::Leaving, P::Halted],
+            &[
+                P::Pending,
+                P::Synchronizing,
+                P::AwaitingCompleteSync,
+                P::Leaving,
+                P::Halted,
+            ],
             E::CancelDecidedBeforeEntry,
             P::Returning,
             &[I::AsReviewed],
         ),
-        row(&[P::Withdrawing], E::AllWithdrawn, P::Returning, &[I::SingleActive]),
-        row(&[P::Returning], E::AllReturned, P::Cancelled, &[I::SingleActive, I::OrderKept]),
-        row(&[P::Pending], E::ReverseBegun, P::Reprotecting, &[I::NothingBackwards]),
+        row(
+            &[P::Withdrawing],
+            E::AllWithdrawn,
+            P::Returning,
+            &[I::SingleActive],
+        ),
+        row(
+            &[P::Returning],
+            E::AllReturned,
+            P::Cancelled,
+            &[I::SingleActive, I::OrderKept],
+        ),
+        row(
+            &[P::Pending],
+            E::ReverseBegun,
+            P::Reprotecting,
+            &[I::NothingBackwards],
+        ),
         row(&[P::Reprotecting], E::AllReversed, P::Protected, &[]),
         row(&[P::Entering], E::AllStand, P::Standing, &[I::DrillApart]),
         row(
@@ -149,7 +264,12 @@ pub const RUN: Table<RunPhase, RunEvent> = Table {
             P::CleaningUp,
             &[I::DrillApart],
         ),
-        row(&[P::CleaningUp], E::AllCleanedUp, P::CleanedUp, &[I::DrillApart]),
+        row(
+            &[P::CleaningUp],
+            E::AllCleanedUp,
+            P::CleanedUp,
+            &[I::DrillApart],
+        ),
     ],
 };
 

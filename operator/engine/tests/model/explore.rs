@@ -5,17 +5,15 @@
 //! process acts on a snapshot of any earlier moment, at any later moment, in any order: it stands for a
 //! paused leader, a delayed request and a stale cache.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use drover_api::common::{RunKind, SiteRole, Unfenced};
 use drover_api::{DecisionAction, MachineRunStatus, RunPhase, RunRecord, StepState};
-use drover_engine::decide::{
-    self, MachineStep, MachineView, Releaser, RunView, Shape, Sight, WaitReason,
-};
+use drover_engine::decide::{self, MachineStep, MachineView, RunView, Shape, Sight};
 use drover_engine::invariant::Invariant;
-use drover_world::{Disk, Effect, LinkState, Observed, Power};
+use drover_world::{Effect, Observed};
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 
@@ -31,7 +29,7 @@ pub struct Scenario {
     /// The shape of each run of the script at each epoch.
     shapes: Vec<Vec<Arc<Shape>>>,
     /// States that are known to settle.
-    settled: Mutex<HashSet<u64>>,
+    pub settled: Mutex<BTreeSet<u64>>,
 }
 
 /// Above every epoch that a script reaches.
@@ -41,7 +39,11 @@ impl Scenario {
     pub fn new(layout: Layout, script: &'static [Script], faults: Faults) -> Self {
         let shapes = script
             .iter()
-            .map(|run| (0..EPOCHS).map(|epoch| Arc::new(shape(layout, run, epoch))).collect())
+            .map(|run| {
+                (0..EPOCHS)
+                    .map(|epoch| Arc::new(shape(layout, *run, epoch)))
+                    .collect()
+            })
             .collect();
         Self {
             layout,
@@ -125,13 +127,13 @@ pub enum Action {
     NextRun,
 }
 
-const ROLES: [SiteRole; 2] = [SiteRole::Primary, SiteRole::Secondary];
+pub(crate) const ROLES: [SiteRole; 2] = [SiteRole::Primary, SiteRole::Secondary];
 
-fn early() -> Timestamp {
+pub(crate) fn early() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
 
-fn late() -> Timestamp {
+pub(crate) fn late() -> Timestamp {
     early() + SignedDuration::from_hours(10)
 }
 
@@ -144,9 +146,15 @@ impl Scenario {
         let at = early();
         let seen = |role: SiteRole, machine: &Machine| {
             if view.up[side(role)] {
-                Observed::Seen { value: machine.at[side(role)].seen, at }
+                Observed::Seen {
+                    value: machine.at[side(role)].seen,
+                    at,
+                }
             } else {
-                Observed::Unknown { since: at, last: None }
+                Observed::Unknown {
+                    since: at,
+                    last: None,
+                }
             }
         };
         view.machines
@@ -154,23 +162,37 @@ impl Scenario {
             .map(|machine| Sight {
                 source: seen(shape.source(), machine),
                 target: seen(shape.target(), machine),
-                drill: Observed::Unknown { since: at, last: None },
+                drill: Observed::Unknown {
+                    since: at,
+                    last: None,
+                },
                 // The replicator answers where the copies are.
                 link: if view.up[side(shape.target())] {
-                    Observed::Seen { value: machine.link_seen(), at }
+                    Observed::Seen {
+                        value: machine.link_seen(),
+                        at,
+                    }
                 } else {
-                    Observed::Unknown { since: at, last: None }
+                    Observed::Unknown {
+                        since: at,
+                        last: None,
+                    }
                 },
                 fenced: machine.fence[side(shape.source())],
             })
             .collect()
     }
 
-    fn decide_run(&self, view: &Snapshot) -> decide::RunStep {
+    pub(crate) fn decide_run(&self, view: &Snapshot) -> decide::RunStep {
         self.with_view(view, early(), decide::run)
     }
 
-    fn decide_machine(&self, view: &Snapshot, index: usize, now: Timestamp) -> MachineStep {
+    pub(crate) fn decide_machine(
+        &self,
+        view: &Snapshot,
+        index: usize,
+        now: Timestamp,
+    ) -> MachineStep {
         self.with_view(view, now, |run| decide::machine(run, index))
     }
 
@@ -187,11 +209,24 @@ impl Scenario {
             .journals
             .iter()
             .zip(&sights)
-            .map(|(journal, sight)| MachineView { journal, sight, failure: None })
+            .map(|(journal, sight)| MachineView {
+                journal,
+                sight,
+                failure: None,
+            })
             .collect();
-        let specs: Vec<_> = view.store.decisions.iter().map(|action| decision(*action)).collect();
-        let names: Vec<String> =
-            view.store.decisions.iter().map(|action| format!("{action:?}")).collect();
+        let specs: Vec<_> = view
+            .store
+            .decisions
+            .iter()
+            .map(|action| decision(*action))
+            .collect();
+        let names: Vec<String> = view
+            .store
+            .decisions
+            .iter()
+            .map(|action| format!("{action:?}"))
+            .collect();
         let decisions: Vec<_> = names.iter().map(String::as_str).zip(&specs).collect();
         decide(&RunView {
             shape,
@@ -270,10 +305,17 @@ impl Scenario {
 
     fn neighbours(&self, shape: &Shape) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
         let machines = |groups: &[usize]| {
-            groups.iter().flat_map(|group| shape.machines[*group].clone()).collect::<Vec<_>>()
+            groups
+                .iter()
+                .flat_map(|group| shape.machines[*group].clone())
+                .collect::<Vec<_>>()
         };
         let of = |edges: &[Vec<usize>]| {
-            self.layout.groups.iter().map(|group| machines(&edges[*group])).collect()
+            self.layout
+                .groups
+                .iter()
+                .map(|group| machines(&edges[*group]))
+                .collect()
         };
         (of(&shape.dependencies), of(&shape.dependents))
     }
@@ -290,9 +332,14 @@ impl Scenario {
         if store.run != by.store.run || store.record_version != by.store.record_version {
             return None;
         }
-        let answered: Vec<&str> =
-            step.answers.iter().map(|answer| answer.decision.as_str()).collect();
-        store.decisions.retain(|action| !answered.contains(&format!("{action:?}").as_str()));
+        let answered: Vec<&str> = step
+            .answers
+            .iter()
+            .map(|answer| answer.decision.as_str())
+            .collect();
+        store
+            .decisions
+            .retain(|action| !answered.contains(&format!("{action:?}").as_str()));
         if let Some(mut record) = step.record {
             // They are remembered by what they did; the list would only multiply states.
             record.decisions.clear();
@@ -344,95 +391,6 @@ impl Scenario {
                 .iter()
                 .any(|machine| machine.at[0].seen.may_serve() && machine.at[1].seen.may_serve())
     }
-
-    /// Without further faults everything comes to an end, or names who must act; and then nothing
-    /// changes any more.
-    fn settles(&self, state: &State) -> bool {
-        let mut path = Vec::new();
-        let mut state = state.clone();
-        state.stale = None;
-        state.left = Budget { powerless: None, ..NO_BUDGET };
-        let now = Arc::make_mut(&mut state.now);
-        for role in ROLES {
-            if !now.up[side(role)] {
-                now.up[side(role)] = true;
-            }
-        }
-        for _ in 0..200 {
-            let key = fingerprint(&state);
-            if self.settled.lock().expect("no panic before").contains(&key) {
-                break;
-            }
-            path.push(key);
-            let Some(next) = self.fair_step(&state) else {
-                if !self.is_rest(&state) {
-                    return false;
-                }
-                break;
-            };
-            state = next;
-        }
-        let ended = path.len() < 200;
-        if ended {
-            self.settled.lock().expect("no panic before").extend(path);
-        }
-        ended
-    }
-
-    fn fair_step(&self, state: &State) -> Option<State> {
-        let mut actions = Vec::new();
-        for index in 0..self.layout.groups.len() {
-            actions.push(Action::Arrive(index));
-            actions.extend(ROLES.map(|role| Action::Power(index, role)));
-            actions.push(Action::Machine(Who::Fresh, index, false));
-            // A stop that hangs for good meets its deadline in the end.
-            actions.push(Action::Machine(Who::Fresh, index, true));
-        }
-        actions.push(Action::Run(Who::Fresh));
-        actions.into_iter().find_map(|action| {
-            self.next_state(state, action).filter(|next| next != state)
-        })
-    }
-
-    /// Final, or waiting for somebody who is named.
-    fn is_rest(&self, state: &State) -> bool {
-        let phase = state.now.store.record.phase;
-        let ends = [RunPhase::Committed, RunPhase::Cancelled, RunPhase::Protected];
-        if ends.contains(&phase) {
-            return true;
-        }
-        let named = |reason: &WaitReason| {
-            matches!(reason.releaser(), Releaser::Person(_) | Releaser::Operations)
-        };
-        let run_waits = self.decide_run(&state.now).waits;
-        run_waits.iter().any(|wait| named(&wait.reason))
-            || (0..self.layout.groups.len()).any(|index| {
-                match self.decide_machine(&state.now, index, late()) {
-                    MachineStep::Wait(wait) => named(&wait.reason),
-                    // A fence that cannot be confirmed is asked for for ever; its refusal names who.
-                    MachineStep::Ensure(Effect::Fenced { .. }) => !self.faults.fences,
-                    // A replicator that never knew the machine.
-                    _ => false,
-                }
-            })
-    }
-}
-
-const NO_BUDGET: Budget = Budget {
-    writes: 0,
-    failed_starts: 0,
-    partitions: 0,
-    power_losses: 0,
-    stale_snapshots: 0,
-    decided: u16::MAX,
-    changed_mind: true,
-    powerless: None,
-};
-
-fn fingerprint(state: &State) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    state.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Times differ from path to path and mean nothing here.
@@ -471,7 +429,11 @@ impl Model for Scenario {
             intent_withdrawn: false,
         };
         vec![State {
-            now: Arc::new(Snapshot { store, machines, up: [true, true] }),
+            now: Arc::new(Snapshot {
+                store,
+                machines,
+                up: [true, true],
+            }),
             stale: None,
             left: Budget {
                 writes: self.faults.writes,
@@ -492,8 +454,8 @@ impl Model for Scenario {
             return;
         }
         actions.push(Action::Run(Who::Fresh));
-        let stale = state.stale.is_some();
-        if stale {
+        let second = state.stale.is_some();
+        if second {
             actions.push(Action::Run(Who::Stale));
         }
         for index in 0..self.layout.groups.len() {
@@ -501,7 +463,7 @@ impl Model for Scenario {
             if self.faults.deadlines {
                 actions.push(Action::Machine(Who::Fresh, index, true));
             }
-            if stale {
+            if second {
                 actions.push(Action::Machine(Who::Stale, index, self.faults.deadlines));
             }
             actions.push(Action::Arrive(index));
@@ -513,7 +475,11 @@ impl Model for Scenario {
             }
         }
         for role in ROLES {
-            actions.extend([Action::Cut(role), Action::LosePower(role), Action::Return(role)]);
+            actions.extend([
+                Action::Cut(role),
+                Action::LosePower(role),
+                Action::Return(role),
+            ]);
         }
         actions.extend((0..self.faults.decisions.len()).map(Action::Decide));
         actions.extend([Action::Look, Action::ChangeMind, Action::NextRun]);
@@ -531,7 +497,7 @@ impl Model for Scenario {
                 let now = if overdue { late() } else { early() };
                 self.machine_step(state, &Arc::clone(by), index, now)
             }
-            Action::Look => self.look(state),
+            Action::Look => Self::look(state),
             Action::NextRun => self.next_run(state),
             _ => self.happens(state, action),
         }
@@ -546,7 +512,9 @@ impl Model for Scenario {
             };
         }
         vec![
-            Property::always("single_active", |model: &Self, state| !model.two_active(state)),
+            Property::always("single_active", |model: &Self, state| {
+                !model.two_active(state)
+            }),
             never!("zero_loss", ZeroLoss),
             never!("whole_disk", WholeDisk),
             never!("effect_once", EffectOnce),
@@ -559,7 +527,7 @@ impl Model for Scenario {
 }
 
 impl Scenario {
-    fn look(&self, state: &State) -> Option<State> {
+    fn look(state: &State) -> Option<State> {
         let mut next = state.clone();
         next.left.stale_snapshots = next.left.stale_snapshots.checked_sub(1)?;
         next.stale = Some(Arc::clone(&state.now));
@@ -569,13 +537,21 @@ impl Scenario {
     /// The next run of the script, once the one before it has ended well.
     fn next_run(&self, state: &State) -> Option<State> {
         let store = &state.now.store;
-        let ended = matches!(store.record.phase, RunPhase::Committed | RunPhase::Protected);
+        let ended = matches!(
+            store.record.phase,
+            RunPhase::Committed | RunPhase::Protected
+        );
         if !ended || store.run + 1 >= self.script.len() || store.intent_withdrawn {
             return None;
         }
         let mut next = state.clone();
         let now = Arc::make_mut(&mut next.now);
-        let seen = now.machines.iter().map(Machine::highest_epoch).max().unwrap_or_default();
+        let seen = now
+            .machines
+            .iter()
+            .map(Machine::highest_epoch)
+            .max()
+            .unwrap_or_default();
         let store = &mut now.store;
         store.epoch = seen.max(store.record.epoch) + 1;
         store.run += 1;
@@ -587,113 +563,4 @@ impl Scenario {
         next.left.decided = 0;
         Some(next)
     }
-
-    /// What happens without Drover.
-    fn happens(&self, state: &State, action: Action) -> Option<State> {
-        let mut next = state.clone();
-        let now = Arc::make_mut(&mut next.now);
-        match action {
-            Action::Power(index, role) => {
-                let seen = &mut now.machines[index].at[side(role)].seen;
-                seen.power = match seen.power {
-                    Power::Starting => Power::Healthy,
-                    Power::Stopping => Power::Off,
-                    _ => return None,
-                };
-            }
-            Action::FailStart(index, role) => {
-                let seen = &mut now.machines[index].at[side(role)].seen;
-                if seen.power != Power::Starting {
-                    return None;
-                }
-                next.left.failed_starts = next.left.failed_starts.checked_sub(1)?;
-                seen.power = Power::StartFailed;
-            }
-            Action::Arrive(index) => {
-                let hangs = self.faults.replicator == Replicator::Hangs;
-                if now.machines[index].travel.is_none() || now.up != [true, true] || hangs {
-                    return None;
-                }
-                let lies = self.faults.replicator == Replicator::Lies;
-                world::arrive(&mut now.machines[index], lies);
-            }
-            Action::Replicate(index) => replicate(&mut now.machines[index], now.up)?,
-            Action::Write(index, role) => {
-                let machine = &mut now.machines[index];
-                if machine.at[side(role)].seen.power != Power::Healthy {
-                    return None;
-                }
-                next.left.writes = next.left.writes.checked_sub(1)?;
-                machine.acknowledged += 1;
-                machine.at[side(role)].version = machine.acknowledged;
-                // What is written after the final synchronisation voids it.
-                if role != machine.towards {
-                    machine.final_sync = None;
-                }
-            }
-            Action::Cut(role) => {
-                next.left.partitions = next.left.partitions.checked_sub(1)?;
-                go_down(&mut now.up, role)?;
-            }
-            Action::LosePower(role) => {
-                next.left.power_losses = next.left.power_losses.checked_sub(1)?;
-                go_down(&mut now.up, role)?;
-                next.left.powerless = Some(role);
-                for machine in &mut now.machines {
-                    let copy = &mut machine.at[side(role)];
-                    if copy.seen.power != Power::Absent {
-                        copy.seen.power = Power::Off;
-                    }
-                    machine.travel = None;
-                }
-            }
-            Action::Return(role) => {
-                if now.up[side(role)] {
-                    return None;
-                }
-                now.up[side(role)] = true;
-                if next.left.powerless == Some(role) {
-                    next.left.powerless = None;
-                    for machine in &mut now.machines {
-                        machine.boots_with_its_site(role);
-                    }
-                }
-            }
-            Action::Decide(position) => {
-                let bit = 1 << position;
-                if next.left.decided & bit != 0 || now.store.record.phase == RunPhase::Pending {
-                    return None;
-                }
-                next.left.decided |= bit;
-                now.store.decisions.push(self.faults.decisions[position]);
-            }
-            Action::ChangeMind => {
-                if next.left.changed_mind {
-                    return None;
-                }
-                next.left.changed_mind = true;
-                now.store.intent_withdrawn = true;
-            }
-            Action::Run(_) | Action::Machine(..) | Action::Look | Action::NextRun => return None,
-        }
-        Some(next)
-    }
-}
-
-fn go_down(up: &mut [bool; 2], role: SiteRole) -> Option<()> {
-    up[side(role)].then(|| up[side(role)] = false)
-}
-
-/// Changes are sent as they happen.
-fn replicate(machine: &mut Machine, up: [bool; 2]) -> Option<()> {
-    let from = machine.at[side(machine.towards.other())];
-    let into = &mut machine.at[side(machine.towards)];
-    let replicates = machine.link == LinkState::Replicating
-        && machine.travel.is_none()
-        && up == [true, true]
-        && from.seen.power == Power::Healthy
-        && !into.seen.may_serve()
-        && into.seen.disk == Disk::Whole
-        && into.version != from.version;
-    replicates.then(|| into.version = from.version)
 }

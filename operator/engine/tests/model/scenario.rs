@@ -48,10 +48,19 @@ pub const UNPLANNED: Script = Script {
     source_stop: SourceStop::Attempt,
     ..PLANNED
 };
-pub const UNPLANNED_SKIP: Script = Script { source_stop: SourceStop::Skip, ..UNPLANNED };
+pub const UNPLANNED_SKIP: Script = Script {
+    source_stop: SourceStop::Skip,
+    ..UNPLANNED
+};
 /// Data flows back to where the machines came from.
-pub const REPROTECT: Script = Script { kind: RunKind::Reprotect, ..HOME };
-pub const HOME: Script = Script { direction: Direction::ToPrimary, ..PLANNED };
+pub const REPROTECT: Script = Script {
+    kind: RunKind::Reprotect,
+    ..HOME
+};
+pub const HOME: Script = Script {
+    direction: Direction::ToPrimary,
+    ..PLANNED
+};
 pub const HOME_WITH_SYNC: Script = Script {
     synchronization: Some(Synchronization {
         data_sync: DataSync::DeltaBeforeFailover,
@@ -61,6 +70,7 @@ pub const HOME_WITH_SYNC: Script = Script {
 };
 
 /// What may happen besides the script.
+#[allow(clippy::struct_excessive_bools)] // Each switches one kind of fault; they mean nothing together.
 #[derive(Clone, Debug)]
 pub struct Faults {
     /// Writes that guests may still make.
@@ -124,22 +134,31 @@ where
 }
 
 /// The compiled run of a script at an epoch.
-pub fn shape(layout: Layout, script: &Script, epoch: u64) -> Shape {
+pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
     let groups = layout.groups.iter().max().map_or(0, |last| last + 1);
     let name = |group: usize| parse(&format!("g{group}"));
     let spec = RecoveryRunSpec {
-        plan_ref: PlanRef { name: parse("plan") },
+        plan_ref: PlanRef {
+            name: parse("plan"),
+        },
         number: 1,
         kind: script.kind,
         direction: script.direction,
-        sites: SitePair { primary: parse("one"), secondary: parse("two") },
+        sites: SitePair {
+            primary: parse("one"),
+            secondary: parse("two"),
+        },
         request_id: None,
         epoch,
         digest: DIGEST.into(),
         groups: (0..groups)
             .map(|group| RunGroup {
                 name: name(group),
-                depends_on: if group == 0 { vec![] } else { vec![name(group - 1)] },
+                depends_on: if group == 0 {
+                    vec![]
+                } else {
+                    vec![name(group - 1)]
+                },
                 wave: u32::try_from(group).unwrap_or_default() + 1,
                 machines: 1,
                 before: vec![],
@@ -157,7 +176,10 @@ pub fn shape(layout: Layout, script: &Script, epoch: u64) -> Shape {
         commit: Commit::default(),
         synchronization: script.synchronization,
         location: FailbackLocation::default(),
-        limits: RunLimits { stops: 100, starts: 100 },
+        limits: RunLimits {
+            stops: 100,
+            starts: 100,
+        },
         forecast: None,
     };
     let machines: Vec<MachineRunSpec> = layout
@@ -182,7 +204,10 @@ pub fn shape(layout: Layout, script: &Script, epoch: u64) -> Shape {
 /// A decision of the model.
 pub fn decision(action: DecisionAction) -> RunDecisionSpec {
     RunDecisionSpec {
-        run_ref: RunRef { name: parse("plan-1"), uid: "1".into() },
+        run_ref: RunRef {
+            name: parse("plan-1"),
+            uid: "1".into(),
+        },
         action,
         step: None,
         recovery_point: (action == DecisionAction::ChangePoint)

@@ -51,12 +51,19 @@ impl Machine {
     /// Runs at the primary site and replicates to the secondary.
     pub fn protected() -> Self {
         let running = Copy {
-            seen: Instance { power: Power::Healthy, disk: Disk::Whole, ..Instance::ABSENT },
+            seen: Instance {
+                power: Power::Healthy,
+                disk: Disk::Whole,
+                ..Instance::ABSENT
+            },
             version: 0,
             held: false,
         };
         let replica = Copy {
-            seen: Instance { disk: Disk::Whole, ..Instance::ABSENT },
+            seen: Instance {
+                disk: Disk::Whole,
+                ..Instance::ABSENT
+            },
             version: 0,
             held: false,
         };
@@ -83,7 +90,9 @@ impl Machine {
     }
 
     pub fn highest_epoch(&self) -> u64 {
-        self.link_epoch.max(self.at[0].seen.epoch).max(self.at[1].seen.epoch)
+        self.link_epoch
+            .max(self.at[0].seen.epoch)
+            .max(self.at[1].seen.epoch)
     }
 
     pub fn link_seen(&self) -> Link {
@@ -116,6 +125,7 @@ impl Machine {
 
 /// What the model believes about the run when an effect arrives, to judge it by. This is the stored
 /// truth, not what the asking process believes.
+#[allow(clippy::struct_excessive_bools)] // Facts to judge by, not a state.
 pub struct Judge<'a> {
     pub planned: bool,
     pub target: SiteRole,
@@ -274,7 +284,10 @@ fn materialize(
     if machine.travel.is_some() || copy.seen.disk != Disk::Whole {
         return None;
     }
-    let again = copy.seen.made_at.is_some_and(|made| made >= judge.movement_epoch)
+    let again = copy
+        .seen
+        .made_at
+        .is_some_and(|made| made >= judge.movement_epoch)
         && copy.seen.power != Power::Absent;
     if copy.seen.may_serve() || again {
         return Some(Invariant::EffectOnce);

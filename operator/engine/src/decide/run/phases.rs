@@ -1,276 +1,20 @@
-//! What a run does now: which groups are released, which phase comes next.
+//! What each phase of a run releases, and when it is over.
 
 use drover_api::common::RunKind;
-use drover_api::{
-    ActionRecord, ActionState, BetweenPhases, CommitPolicy, DataSync, DecisionEntry,
-    DecisionOutcome, GroupRecord, Halt, RunPhase, RunRecord, StepRecord, StepState,
-};
+use drover_api::{BetweenPhases, CommitPolicy, DataSync, RunPhase, StepRecord, StepState};
 use drover_world::LinkState;
 
-use super::action::{self, Side, state};
-use super::decision;
-use super::machine::elapsed;
-use super::point;
-use super::view::{ActionId, Around, MachineView, RunView, done_in_movement, failed_now};
-use super::wait::{Wait, WaitReason};
-use crate::lifecycle::{BEFORE_ENTRY, RUN, RunEvent};
+use super::tally::{Tally, moved};
+use super::{Draft, empty_group};
+use crate::decide::action::{self, Side};
+use crate::decide::machine::elapsed;
+use crate::decide::point;
+use crate::decide::view::{Around, MachineView, done_in_movement, failed_now};
+use crate::decide::wait::WaitReason;
+use crate::lifecycle::RunEvent;
 
-/// What a run does now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunStep {
-    /// The record to write, where it changes. Nothing that it releases may be done before it is
-    /// written.
-    pub record: Option<RunRecord>,
-    /// What becomes of decisions.
-    pub answers: Vec<Answer>,
-    /// Actions to carry out now, with their attempt; their begin is on record already.
-    pub actions: Vec<(ActionId, u32)>,
-    /// Why everything else waits.
-    pub waits: Vec<Wait>,
-}
-
-/// What becomes of one decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Name of the decision.
-    pub decision: String,
-    /// Accepted, or why not and what would lift that.
-    pub result: Result<(), String>,
-}
-
-/// What a run does now.
-#[must_use]
-pub fn run(view: &RunView<'_>) -> RunStep {
-    let mut draft = Draft::new(view);
-    draft.take_decisions();
-    draft.follow_changed_mind();
-    // A phase may be over as soon as it is entered. There are fewer phases than this.
-    for _ in 0..PHASES {
-        let before = draft.record.phase;
-        draft.waits.clear();
-        draft.actions.clear();
-        draft.advance();
-        if draft.record.phase == before {
-            break;
-        }
-    }
-    draft.finish()
-}
-
-/// More than a run can pass through in one go.
-const PHASES: usize = 16;
-
-/// The next record, as it takes shape.
-pub(crate) struct Draft<'a> {
-    pub(crate) view: &'a RunView<'a>,
-    pub(crate) record: RunRecord,
-    pub(crate) actions: Vec<(ActionId, u32)>,
-    waits: Vec<Wait>,
-    answers: Vec<Answer>,
-}
-
-/// How the machines of a group, or of the whole run, stand in one step.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    pending: usize,
-    failed: usize,
-}
-
-impl<'a> Draft<'a> {
-    fn new(view: &'a RunView<'a>) -> Self {
-        let mut record = view.record.clone();
-        if record.groups.is_empty() {
-            record.epoch = view.shape.spec.epoch;
-            record.movement_epoch = view.shape.spec.epoch;
-            record.since = Some(view.now);
-            record.groups = view.shape.spec.groups.iter().map(empty_group).collect();
-        }
-        Self {
-            view,
-            record,
-            actions: Vec::new(),
-            waits: Vec::new(),
-            answers: Vec::new(),
-        }
-    }
-
-    fn finish(self) -> RunStep {
-        RunStep {
-            record: (self.record != *self.view.record).then_some(self.record),
-            answers: self.answers,
-            actions: self.actions,
-            waits: self.waits,
-        }
-    }
-
-    // ---- events ----
-
-    /// Changes the phase if the table allows it.
-    pub(crate) fn go(&mut self, event: RunEvent) -> bool {
-        let Some(next) = RUN.next(self.record.phase, event) else {
-            return false;
-        };
-        self.record.phase = next;
-        self.record.since = Some(self.view.now);
-        true
-    }
-
-    fn halt(&mut self, reason: String) {
-        let phase = self.record.phase;
-        if self.go(RunEvent::Failed) {
-            self.record.halt = Some(Halt { phase, reason });
-        }
-    }
-
-    /// A movement of machines begins: outcomes of the older one no longer count, and whoever still
-    /// acts on it is refused.
-    pub(crate) fn begin_movement(&mut self) {
-        self.record.epoch += 1;
-        self.record.movement_epoch = self.record.epoch;
-        for group in &mut self.record.groups {
-            group.withdraw_released = None;
-            group.return_released = None;
-        }
-    }
-
-    /// From now on machines are started where they were held until now. One epoch never asks for both:
-    /// a delayed request to hold a machine would else stop it after it was started.
-    pub(crate) fn turn(&mut self) {
-        self.record.epoch += 1;
-    }
-
-    /// Whether any machine may have been started at the target.
-    pub(crate) fn entered(&self) -> bool {
-        self.record
-            .groups
-            .iter()
-            .any(|group| group.enter_released.is_some())
-    }
-
-    pub(crate) fn cancel_before_entry(&mut self) -> bool {
-        let halted_later = self.record.phase == RunPhase::Halted
-            && !self
-                .halted_in()
-                .is_some_and(|phase| BEFORE_ENTRY.contains(&phase));
-        if halted_later || !self.go(RunEvent::CancelDecidedBeforeEntry) {
-            return self.cancel_after_entry();
-        }
-        self.record.halt = None;
-        self.begin_movement();
-        true
-    }
-
-    pub(crate) fn cancel_after_entry(&mut self) -> bool {
-        let going_back = [
-            RunPhase::Withdrawing,
-            RunPhase::Returning,
-            RunPhase::Committing,
-            RunPhase::Reprotecting,
-        ];
-        let halted_beyond = self
-            .halted_in()
-            .is_some_and(|phase| going_back.contains(&phase));
-        if halted_beyond || !self.go(RunEvent::CancelDecidedAfterEntry) {
-            return false;
-        }
-        self.record.halt = None;
-        self.begin_movement();
-        true
-    }
-
-    fn halted_in(&self) -> Option<RunPhase> {
-        self.record.halt.as_ref().map(|halt| halt.phase)
-    }
-
-    pub(crate) fn phase(&self) -> String {
-        format!("{:?}", self.record.phase)
-    }
-
-    pub(crate) fn wait(&mut self, reason: WaitReason) {
-        self.waits.push(reason.into());
-    }
-
-    pub(crate) fn find_action(&self, group: &str, name: &str) -> Option<ActionId> {
-        let groups = &self.view.shape.spec.groups;
-        let position = groups
-            .iter()
-            .position(|candidate| candidate.name.as_str() == group)?;
-        let sides = [
-            (Around::Before, &groups[position].before),
-            (Around::After, &groups[position].after),
-        ];
-        sides.into_iter().find_map(|(around, actions)| {
-            let index = actions
-                .iter()
-                .position(|action| action.name.as_str() == name)?;
-            Some(ActionId {
-                group: position,
-                around,
-                index,
-            })
-        })
-    }
-
-    /// Whether the stored record says that this attempt was begun.
-    pub(crate) fn was_running(&self, id: ActionId, attempt: u32) -> bool {
-        state(self.view.record, id)
-            .is_some_and(|state| state.state == ActionState::Running && state.attempts == attempt)
-    }
-
-    fn take_decisions(&mut self) {
-        for (name, spec) in self.view.decisions {
-            if self
-                .record
-                .decisions
-                .iter()
-                .any(|answered| answered.name == *name)
-            {
-                continue;
-            }
-            let result = decision::take(self, spec);
-            self.record.decisions.push(DecisionEntry {
-                name: (*name).to_owned(),
-                by: spec.by.clone(),
-                outcome: match result {
-                    Ok(()) => DecisionOutcome::Accepted,
-                    Err(_) => DecisionOutcome::Refused,
-                },
-                reason: result.as_ref().err().cloned(),
-                at: self.view.now,
-            });
-            self.answers.push(Answer {
-                decision: (*name).to_owned(),
-                result,
-            });
-        }
-    }
-
-    /// The declaration changed in the middle of the run (PL-8).
-    fn follow_changed_mind(&mut self) {
-        if !self.view.intent_withdrawn {
-            return;
-        }
-        match self.view.shape.spec.kind {
-            RunKind::TestFailover => {
-                self.go(RunEvent::CleanUpDue);
-            }
-            RunKind::PlannedFailover | RunKind::UnplannedFailover => {
-                let going_back = [RunPhase::Withdrawing, RunPhase::Returning];
-                let already = going_back.contains(&self.record.phase)
-                    || self
-                        .halted_in()
-                        .is_some_and(|phase| going_back.contains(&phase));
-                if !self.entered() && !already {
-                    self.cancel_before_entry();
-                }
-            }
-            RunKind::Reprotect => {}
-        }
-    }
-
-    // ---- phases ----
-
-    fn advance(&mut self) {
+impl Draft<'_> {
+    pub(super) fn advance(&mut self) {
         match self.record.phase {
             RunPhase::Pending => self.pending(),
             RunPhase::Synchronizing => self.synchronizing(),
@@ -299,7 +43,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn pending(&mut self) {
+    pub(super) fn pending(&mut self) {
         match self.view.shape.spec.kind {
             RunKind::Reprotect => {
                 self.go(RunEvent::ReverseBegun);
@@ -316,7 +60,7 @@ impl<'a> Draft<'a> {
 
     /// A planned run begins only when every machine has finished its initial replication, where the
     /// pair keeps one (FO-2).
-    fn begin_planned(&mut self) {
+    pub(super) fn begin_planned(&mut self) {
         if let Some(synchronization) = self.view.shape.spec.synchronization {
             let event = match synchronization.data_sync {
                 DataSync::DeltaBeforeFailover => RunEvent::SynchronizationBegun,
@@ -345,7 +89,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn synchronizing(&mut self) {
+    pub(super) fn synchronizing(&mut self) {
         let tally = self.tally(0..self.view.machines.len(), |journal| &journal.synchronize);
         if tally.failed > 0 {
             self.halt(format!(
@@ -374,7 +118,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Machines leave in reverse order: a group when all that depend on it have left (PL-3).
-    fn leaving(&mut self) {
+    pub(super) fn leaving(&mut self) {
         let shape = self.view.shape;
         let tallies: Vec<Tally> = self.by_group(Self::left);
         for group in 0..tallies.len() {
@@ -396,7 +140,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn left(&self, machine: &MachineView<'_>) -> StepState {
+    pub(super) fn left(&self, machine: &MachineView<'_>) -> StepState {
         let leave = &machine.journal.leave;
         match leave.state {
             StepState::Failed if !failed_now(leave, &self.record) => StepState::Pending,
@@ -405,7 +149,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What a start would lose is within what is declared, or a person accepted it (FO-4, SA-8).
-    fn loss_is_acceptable(&mut self) -> bool {
+    pub(super) fn loss_is_acceptable(&mut self) -> bool {
         let spec = &self.view.shape.spec;
         let Some(allowed) = &spec.max_data_loss else {
             return true;
@@ -436,7 +180,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Groups start in order: actions before, machines, actions after (PL-1, PL-4).
-    fn entering(&mut self) {
+    pub(super) fn entering(&mut self) {
         let shape = self.view.shape;
         let tallies: Vec<Tally> = self.by_group(Self::entered_state);
         if shape.planned() {
@@ -495,7 +239,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn enter_group(&mut self, group: usize, tally: Tally) -> Side {
+    pub(super) fn enter_group(&mut self, group: usize, tally: Tally) -> Side {
         let before = action::advance(self, group, Around::Before);
         match before {
             Side::Waiting => return Side::Waiting,
@@ -511,7 +255,7 @@ impl<'a> Draft<'a> {
         action::advance(self, group, Around::After)
     }
 
-    fn entered_state(&self, machine: &MachineView<'_>) -> StepState {
+    pub(super) fn entered_state(&self, machine: &MachineView<'_>) -> StepState {
         let journal = machine.journal;
         if done_in_movement(&journal.enter, &self.record) {
             return StepState::Done;
@@ -524,7 +268,7 @@ impl<'a> Draft<'a> {
         StepState::Pending
     }
 
-    fn commit_pending(&mut self) {
+    pub(super) fn commit_pending(&mut self) {
         if self.view.intent_withdrawn {
             self.wait(WaitReason::ChangedMind);
             return;
@@ -549,7 +293,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Machines stop at the target in reverse order, to be rebuilt or to go back.
-    fn withdrawing(&mut self, done: RunEvent) {
+    pub(super) fn withdrawing(&mut self, done: RunEvent) {
         let shape = self.view.shape;
         let tallies: Vec<Tally> =
             self.by_group(|draft, machine| moved(&machine.journal.withdraw, &draft.record));
@@ -573,7 +317,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Machines start again at the source, in order.
-    fn returning(&mut self) {
+    pub(super) fn returning(&mut self) {
         let shape = self.view.shape;
         let tallies: Vec<Tally> =
             self.by_group(|draft, machine| moved(&machine.journal.back, &draft.record));
@@ -588,7 +332,7 @@ impl<'a> Draft<'a> {
         self.settle_movement(&tallies, RunEvent::AllReturned);
     }
 
-    fn settle_movement(&mut self, tallies: &[Tally], done: RunEvent) -> bool {
+    pub(super) fn settle_movement(&mut self, tallies: &[Tally], done: RunEvent) -> bool {
         let pending: usize = tallies.iter().map(|tally| tally.pending).sum();
         let failed: usize = tallies.iter().map(|tally| tally.failed).sum();
         if failed > 0 {
@@ -602,7 +346,11 @@ impl<'a> Draft<'a> {
     }
 
     /// All machines do one step, in no order.
-    fn all(&mut self, step: fn(&drover_api::MachineRunStatus) -> &StepRecord, done: RunEvent) {
+    pub(super) fn all(
+        &mut self,
+        step: fn(&drover_api::MachineRunStatus) -> &StepRecord,
+        done: RunEvent,
+    ) {
         let tally = self.tally(0..self.view.machines.len(), step);
         if tally.failed > 0 {
             self.halt(format!("{} machines failed", tally.failed));
@@ -612,63 +360,5 @@ impl<'a> Draft<'a> {
         } else {
             self.go(done);
         }
-    }
-
-    // ---- counting ----
-
-    fn tally(
-        &self,
-        machines: impl Iterator<Item = usize>,
-        step: fn(&drover_api::MachineRunStatus) -> &StepRecord,
-    ) -> Tally {
-        let mut tally = Tally::default();
-        for index in machines {
-            let step = step(self.view.machines[index].journal);
-            match step.state {
-                StepState::Done => {}
-                StepState::Failed if failed_now(step, &self.record) => tally.failed += 1,
-                StepState::Failed | StepState::Pending => tally.pending += 1,
-            }
-        }
-        tally
-    }
-
-    fn by_group(&self, state: impl Fn(&Self, &MachineView<'_>) -> StepState) -> Vec<Tally> {
-        let mut tallies = vec![Tally::default(); self.view.shape.machines.len()];
-        for (index, machine) in self.view.machines.iter().enumerate() {
-            let tally = &mut tallies[self.view.shape.group_of[index]];
-            match state(self, machine) {
-                StepState::Done => {}
-                StepState::Failed => tally.failed += 1,
-                StepState::Pending => tally.pending += 1,
-            }
-        }
-        tallies
-    }
-
-    fn wait_for_machines(&mut self, pending: usize) {
-        self.wait(WaitReason::Machines {
-            pending,
-            phase: self.record.phase,
-        });
-    }
-}
-
-/// How a step of the present movement stands.
-fn moved(step: &StepRecord, record: &RunRecord) -> StepState {
-    if done_in_movement(step, record) {
-        StepState::Done
-    } else if failed_now(step, record) {
-        StepState::Failed
-    } else {
-        StepState::Pending
-    }
-}
-
-fn empty_group(spec: &drover_api::RunGroup) -> GroupRecord {
-    GroupRecord {
-        before: vec![ActionRecord::default(); spec.before.len()],
-        after: vec![ActionRecord::default(); spec.after.len()],
-        ..GroupRecord::default()
     }
 }

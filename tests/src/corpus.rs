@@ -36,7 +36,7 @@ pub struct Broken {
     /// Words of the refusal. For `Schema` they are an API server's, for `Cel` everybody's, otherwise
     /// Drover's.
     pub says: String,
-    /// The whole file.
+    /// The whole file; what is no UTF-8 in it is replaced.
     pub text: String,
 }
 
@@ -65,8 +65,11 @@ impl Broken {
 pub fn broken() -> Result<Vec<Broken>, Error> {
     let folder = manifests::repository().join("tests/corpus/broken");
     let read = |path: PathBuf| {
-        let text = manifests::read(&path)?;
-        Broken::parse(path, text)
+        // Being no text is a mistake that a file may be here for.
+        match std::fs::read(&path) {
+            Ok(bytes) => Broken::parse(path, String::from_utf8_lossy(&bytes).into_owned()),
+            Err(source) => Err(Error::Read { path, source }),
+        }
     };
     manifests::files(&folder)?.into_iter().map(read).collect()
 }

@@ -89,6 +89,20 @@ pub fn to_yaml(info: &KindInfo) -> Result<String, Error> {
 /// The settings are those of the derive, with [`keep_words`] between them.
 pub(crate) fn derived<K: CustomResourceExt + JsonSchema>() -> CustomResourceDefinition {
     let mut crd = K::crd();
+    // The derive did the same with a schema that differs in its words alone; it would have panicked.
+    if let Ok(schema) = serde_json::from_value::<JSONSchemaProps>(schema::<K>()) {
+        for version in &mut crd.spec.versions {
+            if let Some(validation) = &mut version.schema {
+                validation.open_api_v3_schema = Some(schema.clone());
+            }
+        }
+    }
+    crd
+}
+
+/// The schema in it, without the definition around it: most of the time that a definition takes goes
+/// into the types that the derive puts it through.
+pub(crate) fn schema<K: JsonSchema>() -> Value {
     let generator = SchemaSettings::openapi3()
         .with(|settings| {
             settings.inline_subschemas = true;
@@ -100,16 +114,7 @@ pub(crate) fn derived<K: CustomResourceExt + JsonSchema>() -> CustomResourceDefi
         .with_transform(OptionalEnum)
         .with_transform(OptionalIntOrString)
         .into_generator();
-    let schema = generator.into_root_schema_for::<K>().to_value();
-    // The derive did the same with a schema that differs in its words alone; it would have panicked.
-    if let Ok(schema) = serde_json::from_value::<JSONSchemaProps>(schema) {
-        for version in &mut crd.spec.versions {
-            if let Some(validation) = &mut version.schema {
-                validation.open_api_v3_schema = Some(schema.clone());
-            }
-        }
-    }
-    crd
+    generator.into_root_schema_for::<K>().to_value()
 }
 
 /// Where a field may hold a value of an enum, the transform of kube puts what is said of the enum in

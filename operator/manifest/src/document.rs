@@ -119,15 +119,20 @@ impl<'a, O> Reader<'a, O> {
         match classify(self.registry, root) {
             Class::List(items) => {
                 for (index, item) in items.iter().enumerate() {
+                    // Up to the next item: what a map could not take in may lie behind its end.
+                    let next = items.get(index + 1);
+                    let end = next.map_or(chunk.end, |next| next.span.start);
+                    let own = |each: &&Problem| (item.span.start..end).contains(&each.span.start);
+                    let own: Vec<Problem> = problems.iter().filter(own).cloned().collect();
                     let item_origin = Origin {
                         item: Some(crate::position::offset(index)),
                         ..origin
                     };
                     let class = classify(self.registry, item);
-                    self.object(class, item, problems, item_origin, batch);
+                    self.object(class, item, own, item_origin, batch);
                 }
             }
-            class => self.object(class, root, problems, origin, batch),
+            class => self.object(class, root, problems.to_vec(), origin, batch),
         }
     }
 
@@ -135,17 +140,14 @@ impl<'a, O> Reader<'a, O> {
         &self,
         class: Class<'_, '_, O>,
         root: &Node,
-        problems: &[Problem],
+        problems: Vec<Problem>,
         origin: Origin,
         batch: &mut Batch<O>,
     ) {
         match class {
             Class::Ours(known) => {
                 batch.ours = true;
-                let structural = problems.iter().filter(|each| {
-                    root.span.start <= each.span.start && each.span.start <= root.span.end
-                });
-                self.ours(known, root, structural.cloned().collect(), origin, batch);
+                self.ours(known, root, problems, origin, batch);
             }
             Class::Wrong(problem) => {
                 batch.ours = true;

@@ -410,3 +410,21 @@ fn the_result_does_not_depend_on_batches() {
             .collect::<Vec<u32>>()
     );
 }
+
+#[test]
+fn what_the_last_map_could_not_take_in_is_told() {
+    // SPEC: BI-1
+    let site = "apiVersion: drover.dev/v1alpha1\nkind: Site\nmetadata: {name: a}\n\
+                spec:\n  fabric:\n    simulator: {}\n    <<: text\n";
+    assert_eq!(codes(site), [(7, code::ALIAS)]);
+    let item = |name: &str| {
+        let site = site.replace("{name: a}", &format!("{{name: {name}}}"));
+        format!("- {}", site.trim_end().replace('\n', "\n  ") + "\n")
+    };
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n{}{}",
+        item("a"),
+        item("b")
+    );
+    assert_eq!(codes(&list), [(10, code::ALIAS), (17, code::ALIAS)]);
+}

@@ -23,6 +23,8 @@ pub struct KindInfo {
     pub written_by_people: bool,
     /// Builds its definition. This costs about a millisecond: call it once.
     pub crd: fn() -> CustomResourceDefinition,
+    /// Builds the schema in it alone (`openAPIV3Schema`), in a fraction of that time.
+    pub schema: fn() -> serde_json::Value,
 }
 
 macro_rules! kinds {
@@ -35,6 +37,7 @@ macro_rules! kinds {
                 namespaced: $namespaced,
                 written_by_people: $people,
                 crd: crate::crd::derived::<$kind>,
+                schema: crate::crd::schema::<$kind>,
             }),+
         ];
 
@@ -146,6 +149,10 @@ mod tests {
             );
             assert_eq!(crd.spec.group, crate::GROUP);
             assert_eq!(crd.spec.versions[0].name, crate::VERSION);
+            let schema = crd.spec.versions[0].schema.as_ref().unwrap();
+            let schema = schema.open_api_v3_schema.as_ref().unwrap();
+            let alone = serde_json::from_value((info.schema)()).unwrap();
+            assert_eq!(*schema, alone, "{}", info.kind);
         }
     }
 }

@@ -78,7 +78,8 @@ pub struct RecoveryPlanSpec {
     #[schemars(length(min = 1, max = 10_000))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub groups: Vec<PlanGroup>,
-    /// Machines of this plan that may be starting at the same time; the sites' limits hold too.
+    /// Machines of this plan that may be stopping, or starting, at the same time; the sites' limits hold
+    /// too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: Option<u32>,

@@ -16,6 +16,7 @@ mod duration;
 mod error;
 mod form;
 mod humanize;
+mod instant;
 mod meant;
 mod names;
 mod number;
@@ -52,7 +53,7 @@ const OWN_FORMATS: &str = "drover-";
 ///
 /// assert!(check_format("drover-duration", "15m").is_ok());
 /// assert!(check_format("drover-duration", "15 min").is_err());
-/// assert!(check_format("date-time", "checked by somebody else").is_ok());
+/// assert!(check_format("uuid", "checked by somebody else").is_ok());
 /// ```
 ///
 /// # Errors
@@ -68,6 +69,7 @@ pub fn check_format(format: &str, text: &str) -> Result<(), ValueError> {
         "drover-time-zone" => text.parse::<TimeZone>().map(drop),
         "drover-cron" => text.parse::<Cron>().map(drop),
         "cidr" => text.parse::<Cidr>().map(drop),
+        "date-time" => instant::check(text),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! One file is one mistake. See the README there for what each expectation means.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::manifests::{self, Error};
 

@@ -1,2 +1,75 @@
-//! The one binary.
-fn main() {}
+//! The command line `drover`: it reads files, talks to people, and wires the rest.
+//!
+//! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
+//! [`files`] to [`findings`] are the way from paths to what is wrong, [`plans`] shows what a run would
+//! do, and everything that is said goes through [`output`].
+//!
+//! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
+//! Standard output is data, standard error is talk; how a command ends is one of three [`exit`] codes.
+
+mod cli;
+mod commands;
+mod drawing;
+mod exit;
+mod failure;
+mod files;
+mod findings;
+mod manifests;
+mod output;
+mod plans;
+mod report;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use cli::Cli;
+use exit::Exit;
+use output::Output;
+
+fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => {
+            let mut output = Output::new(cli.look.choice());
+            let result = commands::run(cli.command, &mut output);
+            conclude(result, &mut output)
+        }
+        Err(answer) => usage(&answer),
+    };
+    exit.into()
+}
+
+/// Says what went wrong, where something did, and leaves nothing unsaid in a buffer.
+fn conclude(result: Result<Exit, failure::Failure>, output: &mut Output) -> Exit {
+    let result = result.and_then(|exit| output.flush().map(|()| exit));
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            Exit::Wrong
+        }
+    }
+}
+
+/// Help and version were asked for, or the command line makes no sense. For the latter clap would end
+/// with 2, which here means that there is something to see.
+fn usage(answer: &clap::Error) -> Exit {
+    let mut output = Output::new(cli::choice_before_parsing());
+    let exit = match answer.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Fine,
+        _ => Exit::Wrong,
+    };
+    let text = answer.render();
+    if exit == Exit::Fine {
+        let shown = output.data_style().of_clap(&text);
+        return conclude(output.data(&shown).map(|()| exit), &mut output);
+    }
+    let shown = output.talk_style().of_clap(&text);
+    output.talk(shown.trim_end());
+    exit
+}
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,0 +1,93 @@
+//! The commands, one file each.
+
+mod completions;
+mod crd;
+mod graph;
+mod plan;
+mod validate;
+mod version;
+
+use std::path::PathBuf;
+
+use drover_manifest::Renderer;
+
+use crate::cli::Command;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::files::{self, File};
+use crate::manifests::{Findings, Manifests};
+use crate::output::Output;
+use crate::text::{Style, count};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// When it could not be done.
+pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate(arguments) => validate::run(&arguments, output),
+        Command::Plan(arguments) => plan::run(&arguments, output),
+        Command::Graph(arguments) => graph::run(&arguments, output),
+        Command::Crd(arguments) => crd::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Version(arguments) => version::run(&arguments, output),
+    }
+}
+
+/// Reads files, and says which links were not followed.
+fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<File>, Failure> {
+    let found = files::read(paths)?;
+    for link in &found.links {
+        let style = output.talk_style();
+        let note = style.strong("note:");
+        output.talk(&format!(
+            "{note} {} is a link to a folder and was not followed; name it to read it",
+            link.display()
+        ));
+    }
+    if found.files.is_empty() {
+        let names: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        return Err(Failure::NoManifests(names.join(", ")));
+    }
+    Ok(found.files)
+}
+
+/// Problems for people.
+fn shown(findings: &Findings, manifests: &Manifests<'_>, style: Style) -> String {
+    let renderer = Renderer::plain().color(style.color()).width(style.width());
+    renderer.render_all(&findings.problems, &manifests.sources)
+}
+
+/// `8 objects read from 6 files: 1 error, 2 warnings; 3 objects of other tools ignored`.
+fn summary(findings: &Findings) -> String {
+    let numbers = &findings.summary;
+    let wrong = match (numbers.errors, numbers.warnings) {
+        (0, 0) => "no problems".to_owned(),
+        (errors, 0) => count(errors, "error"),
+        (0, warnings) => count(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+    };
+    let (objects, files) = (
+        count(numbers.objects, "object"),
+        count(numbers.files, "file"),
+    );
+    let ignored = match numbers.ignored {
+        0 => String::new(),
+        number => format!("; {} of other tools ignored", count(number, "object")),
+    };
+    format!("{objects} read from {files}: {wrong}{ignored}")
+}
+
+/// What a command that needs manifests without errors says when there are some.
+fn refuse(findings: &Findings, output: &mut Output) {
+    output.talk(&summary(findings));
+    if !findings.summary.checked {
+        output.talk(NOT_CHECKED);
+    }
+}
+
+/// Said where errors kept the engine from being asked.
+const NOT_CHECKED: &str = "what objects say of each other is checked when all of them can be read";

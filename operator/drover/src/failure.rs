@@ -1,0 +1,127 @@
+//! Why a command could not be done: what failed, why, and what a person can do.
+//!
+//! That manifests are wrong is no failure: it is what `validate` is there to say.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use drover_engine::plan::PlanError;
+use drover_world::PlanId;
+
+use crate::files::{MAX_DEPTH, MAX_FILES, MAX_TOTAL_BYTES};
+
+/// Why a command could not be done. `Display` does not repeat its source.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no such path.
+    #[error("there is no file or folder {}", .0.display())]
+    NoSuchPath(PathBuf),
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    Stdin(#[source] io::Error),
+    /// Standard input was asked for twice.
+    #[error("standard input (-) can be read only once")]
+    StdinTwice,
+    /// Folders are too deep.
+    #[error("{} lies more than {MAX_DEPTH} folders deep", .0.display())]
+    TooDeep(PathBuf),
+    /// There are too many files.
+    #[error("there are more than {MAX_FILES} manifests")]
+    TooManyFiles,
+    /// There is too much text.
+    #[error("the manifests are larger than {} MiB altogether", MAX_TOTAL_BYTES >> 20)]
+    TooMuch,
+    /// Nothing of ours was found.
+    #[error("no manifest of Drover in {0}")]
+    NoManifests(String),
+    /// There is no such plan.
+    #[error("there is no recovery plan {name}")]
+    NoSuchPlan {
+        /// What was asked for.
+        name: String,
+        /// What may help.
+        hint: String,
+    },
+    /// A plan cannot be laid out.
+    #[error("cannot plan {plan}")]
+    Plan {
+        /// The plan.
+        plan: PlanId,
+        /// Why.
+        source: PlanError,
+    },
+    /// There is no such kind.
+    #[error("there is no kind {name}")]
+    NoSuchKind {
+        /// What was asked for.
+        name: String,
+        /// What may help.
+        hint: String,
+    },
+    /// A definition cannot be written down.
+    #[error("cannot write down a definition")]
+    Definition(#[from] drover_api::crd::Error),
+    /// A file or folder cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl Failure {
+    /// What a person can do, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSuchPath(_) => "paths are looked for from the folder that drover is run in",
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "let whoever runs drover read it, or name only the paths that are meant"
+            }
+            Self::TooDeep(_) | Self::TooManyFiles | Self::TooMuch => {
+                "name the folders that hold manifests of Drover instead of all"
+            }
+            Self::NoManifests(_) => {
+                "manifests are files *.yaml, *.yml or *.json with `apiVersion: drover.dev/v1alpha1`"
+            }
+            Self::NoSuchPlan { hint, .. } | Self::NoSuchKind { hint, .. } => hint,
+            Self::Plan {
+                source: PlanError::NoSuchSite(_),
+                ..
+            } => "give the administrator's Site manifests to the command as well",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// All of it but the hint.
+    pub fn in_one_line(&self) -> String {
+        let mut parts = vec![self.to_string()];
+        parts.extend(self.causes());
+        parts.join(": ")
+    }
+
+    /// What lies behind it, the nearest first.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        causes
+    }
+}

@@ -1,0 +1,189 @@
+//! From paths to texts: which files are read, in which order, and how much at most.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File as Handle};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use drover_manifest::limits::MAX_SOURCE_BYTES;
+
+use crate::failure::Failure;
+
+/// The most folders inside each other. Links to folders are not followed, so this is not against loops
+/// but against trees that nobody made by hand.
+pub const MAX_DEPTH: usize = 64;
+/// The most files. An estate of 50,000 machines with a file for each stays below.
+pub const MAX_FILES: usize = 100_000;
+/// The most text altogether, in bytes. It is held in memory, to show lines of it beside problems.
+pub const MAX_TOTAL_BYTES: usize = 1 << 30;
+
+/// What files are called that hold manifests.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// A text and what it is called.
+#[derive(Debug)]
+pub struct File {
+    /// The path as it was named or found.
+    pub name: String,
+    /// What it holds.
+    pub text: Vec<u8>,
+}
+
+/// What was found behind the paths.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// The files, in the order of the paths, and in each folder in the order of names.
+    pub files: Vec<File>,
+    /// Links to folders, which were not followed.
+    pub links: Vec<PathBuf>,
+}
+
+/// Reads what the paths name: files as they are, folders with all manifests in them, and standard input
+/// for `-`.
+///
+/// # Errors
+/// When a path is not there, something cannot be read, or there is too much of it.
+pub fn read(paths: &[PathBuf]) -> Result<Files, Failure> {
+    let mut reader = Reader {
+        once: paths.len() > 1,
+        ..Reader::default()
+    };
+    for path in paths {
+        if path.as_os_str() == "-" {
+            reader.stdin()?;
+        } else {
+            reader.named(path)?;
+        }
+    }
+    Ok(reader.found)
+}
+
+#[derive(Default)]
+struct Reader {
+    found: Files,
+    total: usize,
+    /// Whether paths may overlap, so that a file could be read twice.
+    once: bool,
+    seen: BTreeSet<PathBuf>,
+    stdin: bool,
+}
+
+impl Reader {
+    fn stdin(&mut self) -> Result<(), Failure> {
+        if self.stdin {
+            return Err(Failure::StdinTwice);
+        }
+        self.stdin = true;
+        let mut text = Vec::new();
+        bounded(io::stdin().lock(), &mut text).map_err(Failure::Stdin)?;
+        self.add("<stdin>".to_owned(), text)
+    }
+
+    /// What a person named is read whatever it is called.
+    fn named(&mut self, path: &Path) -> Result<(), Failure> {
+        let found = fs::metadata(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => Failure::NoSuchPath(path.to_owned()),
+            _ => cannot_read(path, source),
+        })?;
+        if found.is_dir() {
+            return self.folder(path, 0);
+        }
+        self.file(path)
+    }
+
+    fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), Failure> {
+        if depth > MAX_DEPTH {
+            return Err(Failure::TooDeep(folder.to_owned()));
+        }
+        let failed = |source| cannot_read(folder, source);
+        let entries = fs::read_dir(folder).map_err(failed)?;
+        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            // A hidden folder is another tool's: `.git` alone may hold a hundred thousand files.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            // Only so that names read as people write them: `plan.yaml`, not `./plan.yaml`.
+            let path = if folder.as_os_str() == "." {
+                PathBuf::from(entry.file_name())
+            } else {
+                entry.path()
+            };
+            let kind = entry
+                .file_type()
+                .map_err(|source| cannot_read(&path, source))?;
+            if kind.is_dir() {
+                self.folder(&path, depth + 1)?;
+            } else if kind.is_symlink() {
+                self.link(path)?;
+            } else if kind.is_file() && is_manifest(&path) {
+                self.file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A link to a file is that file, as in a mounted `ConfigMap`. A link to a folder may lead back to
+    /// where it came from.
+    fn link(&mut self, path: PathBuf) -> Result<(), Failure> {
+        match fs::metadata(&path) {
+            Ok(target) if target.is_dir() => self.found.links.push(path),
+            Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path)?,
+            Err(source) if is_manifest(&path) => return Err(cannot_read(&path, source)),
+            Ok(_) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), Failure> {
+        let failed = |source| cannot_read(path, source);
+        if self.once {
+            let whole = fs::canonicalize(path).map_err(failed)?;
+            if !self.seen.insert(whole) {
+                return Ok(());
+            }
+        }
+        let mut text = Vec::new();
+        let handle = Handle::open(path).map_err(failed)?;
+        if let Ok(found) = handle.metadata() {
+            let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
+            text.reserve_exact(size.min(MAX_SOURCE_BYTES).saturating_add(1));
+        }
+        bounded(handle, &mut text).map_err(failed)?;
+        self.add(path.to_string_lossy().into_owned(), text)
+    }
+
+    fn add(&mut self, name: String, text: Vec<u8>) -> Result<(), Failure> {
+        self.total = self.total.saturating_add(text.len());
+        if self.total > MAX_TOTAL_BYTES {
+            return Err(Failure::TooMuch);
+        }
+        if self.found.files.len() >= MAX_FILES {
+            return Err(Failure::TooManyFiles);
+        }
+        self.found.files.push(File { name, text });
+        Ok(())
+    }
+}
+
+/// One byte more than is allowed: then whoever reads the text says that it is too long, with its name.
+fn bounded(from: impl io::Read, into: &mut Vec<u8>) -> io::Result<usize> {
+    from.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(into)
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| {
+        EXTENSIONS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(extension))
+    })
+}
+
+fn cannot_read(path: &Path, source: io::Error) -> Failure {
+    Failure::Read {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,140 @@
+//! Texts to objects, and everything that is wrong with them.
+
+use drover_api::Object;
+use drover_engine::check::{self, check};
+use drover_engine::declared::Declared;
+use drover_engine::members::Inventories;
+use drover_manifest::{Diagnostic, Options, Origin, Source, drover_kinds, load};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::files::File;
+use crate::findings;
+
+/// The manifests that were read.
+#[derive(Debug)]
+pub struct Manifests<'f> {
+    /// Their texts.
+    pub sources: Vec<Source<'f>>,
+    /// The objects in them.
+    pub objects: Vec<Object>,
+    /// Where each object stands.
+    origins: Vec<Origin>,
+    /// What is wrong with the texts.
+    unreadable: Vec<Diagnostic>,
+    ignored: usize,
+    documents: usize,
+}
+
+/// What was read, and how much of it is wrong. A part of reports for programs.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Files, standard input among them.
+    pub files: usize,
+    /// Documents in them, anybody's.
+    pub documents: usize,
+    /// Objects of Drover that could be read.
+    pub objects: usize,
+    /// Objects of other tools.
+    pub ignored: usize,
+    /// Problems that make the manifests useless.
+    pub errors: usize,
+    /// Problems that do not.
+    pub warnings: usize,
+    /// Whether it was checked what the objects mean together; only where all could be read.
+    pub checked: bool,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub struct Findings {
+    /// All of it, in the order of the files.
+    pub problems: Vec<Diagnostic>,
+    /// In numbers.
+    pub summary: Summary,
+}
+
+impl<'f> Manifests<'f> {
+    /// Reads the texts.
+    ///
+    /// # Errors
+    /// When there is nothing of Drover's in them, neither right nor wrong.
+    pub fn load(files: &'f [File]) -> Result<Self, Failure> {
+        let sources: Vec<Source<'f>> = files
+            .iter()
+            .map(|file| Source {
+                name: &file.name,
+                text: &file.text,
+            })
+            .collect();
+        let loaded = load(&sources, &drover_kinds(), &Options::default());
+        if loaded.objects.is_empty() && loaded.diagnostics.is_empty() {
+            return Err(Failure::NoManifests(names(files)));
+        }
+        let (objects, origins) = loaded
+            .objects
+            .into_iter()
+            .map(|declared| (declared.object, declared.origin))
+            .unzip();
+        Ok(Self {
+            sources,
+            objects,
+            origins,
+            unreadable: loaded.diagnostics,
+            ignored: loaded.ignored,
+            documents: loaded.documents,
+        })
+    }
+
+    /// Everything that is wrong. What objects mean together is only asked when all of them could be
+    /// read: an object that is missing because of its typing error would be missed by all others.
+    pub fn check(
+        &self,
+        declared: &Declared<'_>,
+        inventories: &Inventories,
+        now: Timestamp,
+    ) -> Findings {
+        let mut problems = self.unreadable.clone();
+        let checked = !problems.iter().any(Diagnostic::is_error);
+        if checked {
+            let options = check::Options { now: Some(now) };
+            let found = check(declared, inventories, &options);
+            problems.extend(findings::placed(found, self));
+            findings::sort(&mut problems);
+        }
+        let errors = problems.iter().filter(|each| each.is_error()).count();
+        let summary = Summary {
+            files: self.sources.len(),
+            documents: self.documents,
+            objects: self.objects.len(),
+            ignored: self.ignored,
+            errors,
+            warnings: problems.len() - errors,
+            checked,
+        };
+        Findings { problems, summary }
+    }
+
+    /// Where an object stands.
+    pub fn origin(&self, object: usize) -> Option<Origin> {
+        self.origins.get(object).copied()
+    }
+}
+
+impl Findings {
+    /// Whether nothing should be done with the manifests.
+    pub fn has_errors(&self) -> bool {
+        self.summary.errors > 0
+    }
+}
+
+/// What was looked at, as far as a line has room.
+fn names(files: &[File]) -> String {
+    match files {
+        [] => "these folders".to_owned(),
+        [one] => one.name.clone(),
+        [first, ..] => format!("{} files, the first of them {}", files.len(), first.name),
+    }
+}

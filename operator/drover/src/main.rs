@@ -70,6 +70,3 @@ fn usage(answer: &clap::Error) -> Exit {
     output.talk(shown.trim_end());
     exit
 }
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

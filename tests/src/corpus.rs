@@ -9,7 +9,7 @@
 //!
 //! One file is one mistake. See the README there for what each expectation means.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::manifests::{self, Error};
 
@@ -66,7 +66,7 @@ pub fn broken() -> Result<Vec<Broken>, Error> {
     let folder = manifests::repository().join("tests/corpus/broken");
     let read = |path: PathBuf| {
         // Being no text is a mistake that a file may be here for.
-        match fs::read(&path) {
+        match std::fs::read(&path) {
             Ok(bytes) => Broken::parse(path, String::from_utf8_lossy(&bytes).into_owned()),
             Err(source) => Err(Error::Read { path, source }),
         }

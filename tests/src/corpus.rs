@@ -66,7 +66,7 @@ pub fn broken() -> Result<Vec<Broken>, Error> {
     let folder = manifests::repository().join("tests/corpus/broken");
     let read = |path: PathBuf| {
         // Being no text is a mistake that a file may be here for.
-        match std::fs::read(&path) {
+        match fs::read(&path) {
             Ok(bytes) => Broken::parse(path, String::from_utf8_lossy(&bytes).into_owned()),
             Err(source) => Err(Error::Read { path, source }),
         }

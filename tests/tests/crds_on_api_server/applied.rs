@@ -6,7 +6,7 @@ use drover_api::Object;
 use drover_tests::manifests::{self, Document};
 use serde_json::{Value, json};
 
-use crate::cluster::{cluster, fixture};
+use crate::cluster::{alone, cluster, fixture};
 
 /// The object as Rust reads it.
 fn native(value: &Value) -> Object {
@@ -56,6 +56,8 @@ fn every_example_is_taken_and_comes_back_as_rust_reads_it() {
 fn check_example(path: &Path, documents: &[Document]) {
     let path = path.display();
     let text = join(documents);
+
+    let _alone = alone();
 
     // When it is applied
     cluster().apply(&text);

@@ -3,7 +3,7 @@
 
 use std::{
     process::Output,
-    sync::{LazyLock, OnceLock},
+    sync::{LazyLock, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use drover_tests::{
@@ -14,6 +14,21 @@ use serde_json::Value;
 
 /// How long a server may take to serve what was defined. It is a second on a quiet machine.
 const ESTABLISHED: &str = "--timeout=60s";
+
+/// The names that people's manifests use, `seoul` and `busan`: sites are in no namespace, so whoever
+/// makes and removes them writes, and whoever is disturbed by that reads.
+static COMMON_NAMES: RwLock<()> = RwLock::new(());
+
+/// Holds the common names alone.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    // A test that failed with them is one failure, not that of all who come after it.
+    COMMON_NAMES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps others from making and removing what has a common name.
+pub fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    COMMON_NAMES.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub struct Cluster {
     control_plane: &'static ControlPlane,

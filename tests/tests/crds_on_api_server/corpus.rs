@@ -8,7 +8,7 @@ use drover_tests::{
     manifests, rules,
 };
 
-use crate::cluster::cluster;
+use crate::cluster::{cluster, undisturbed};
 
 /// Calls of `kubectl` at a time: most of each is the start of a process.
 const AT_ONCE: usize = 4;
@@ -54,6 +54,7 @@ fn offer(file: &Broken) -> Result<(), String> {
         "--validate=strict",
         "--filename=-",
     ];
+    let _undisturbed = undisturbed();
     let output = cluster().try_kubectl_with_input(&apply, &file.text);
     if output.status.success() {
         return Ok(());

@@ -428,3 +428,17 @@ fn what_the_last_map_could_not_take_in_is_told() {
     );
     assert_eq!(codes(&list), [(10, code::ALIAS), (17, code::ALIAS)]);
 }
+
+#[test]
+fn files_joined_without_a_separator_are_one_problem_for_each_object() {
+    // SPEC: BI-1
+    let joined = format!("{SITE}{SITE}{SITE}");
+    let found = load_one(&joined).diagnostics;
+    let lines: Vec<u32> = found
+        .iter()
+        .filter_map(|each| Some(each.place.as_ref()?.start.line))
+        .collect();
+    assert_eq!(lines, [5, 9]);
+    let hint = found[0].hint.as_deref();
+    assert!(hint.is_some_and(|hint| hint.contains("`---`")), "{hint:?}");
+}

@@ -9,6 +9,9 @@ use crate::problem::Problem;
 /// Below this many keys comparing each with each is quicker than hashing.
 const FEW_KEYS: usize = 12;
 
+/// The key that objects begin with, as people write them.
+const OBJECT_BEGINS: &str = "apiVersion";
+
 /// The entries without the later ones of each duplicate, which are reported.
 pub(crate) fn without_duplicates(
     mut entries: Vec<(Key, Node)>,
@@ -18,15 +21,26 @@ pub(crate) fn without_duplicates(
     if doubles.is_empty() {
         return entries;
     }
+    // Files that were joined without `---` between them look like one object that says everything
+    // twice: one problem for each object that begins, not one for each of its keys.
+    let begins = doubles
+        .iter()
+        .find(|(_, second)| entries[*second].0.text == OBJECT_BEGINS)
+        .map_or(usize::MAX, |(_, second)| *second);
     for (first, second) in &doubles {
+        let begins_here = entries[*second].0.text == OBJECT_BEGINS;
+        if *second > begins && !begins_here {
+            continue;
+        }
         let (first, second) = (&entries[*first].0, &entries[*second].0);
         let message = format!("the key {} is written twice", quoted(&first.text));
         let problem = Problem::error(code::DUPLICATE_KEY, second.span, message);
-        found.push(
-            problem
-                .note(first.span, "first written here")
-                .hint("remove one of the two"),
-        );
+        let hint = if begins_here {
+            "where another object begins, put a line `---` before it"
+        } else {
+            "remove one of the two"
+        };
+        found.push(problem.note(first.span, "first written here").hint(hint));
     }
     let dropped: HashSet<usize> = doubles.iter().map(|(_, second)| *second).collect();
     let mut index = 0;

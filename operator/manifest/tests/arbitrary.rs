@@ -130,8 +130,9 @@ proptest! {
 
     #[test]
     fn documents_do_not_touch_each_other(pieces in proptest::collection::vec(piece(), 0..40)) {
-        // Whatever stands before, the documents behind the next marker are read.
-        let text = format!("{}\n---\n{PLAN}", pieces.concat());
+        // Whatever stands before, the documents behind the next marker are read. The line before the
+        // marker is content: comments alone would belong to the document that the marker begins.
+        let text = format!("{}\nz\n---\n{PLAN}", pieces.concat());
         let loaded = check(text.as_bytes());
         let refused = loaded.diagnostics.iter().any(|each| each.message.contains("UTF-16"));
         for id in ["RecoveryPlan shop/shop", "Site seoul"] {

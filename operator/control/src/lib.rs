@@ -1,0 +1,1 @@
+//! The shell: it observes, asks the engine, does, and records. It decides nothing.

@@ -1,5 +1,7 @@
 //! What may be written on the command line, and what `--help` says about it.
 
+mod cluster;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use drover_api::common::{FailoverType, SiteRole};
 use jiff::Timestamp;
 
 use crate::output::Color;
+
+pub use cluster::*;
 
 const STYLES: Styles = Styles::styled();
 
@@ -25,7 +29,8 @@ on a terminal only, and not when NO_COLOR is set.";
 /// Disaster recovery as code
 ///
 /// Sites, protection groups, network mappings and recovery plans are declared in manifests, as for
-/// Kubernetes. These commands read manifests from files; they touch no site and need no cluster.
+/// Kubernetes. `validate`, `plan` and `graph` read manifests from files and need no cluster; `apply` and
+/// those after it speak to one, or to Drover's own API.
 #[derive(Debug, Parser)]
 #[command(name = "drover", version, styles = STYLES)]
 #[command(arg_required_else_help = true, max_term_width = 100, after_long_help = EXIT_CODES)]
@@ -71,6 +76,36 @@ pub enum Command {
     Plan(Plan),
     /// Draw the order between the groups of recovery plans
     Graph(Graph),
+    /// Make a cluster hold what manifests say
+    Apply(Apply),
+    /// Show what there is and how it stands
+    Get(Get),
+    /// Say everything about one object
+    Describe(Describe),
+    /// Wait until something is so
+    Wait(Wait),
+    /// Show what happened lately
+    Events(Events),
+    /// Delete objects, after saying what that means
+    Delete(Delete),
+    /// Print the evidence of a run
+    Report(Report),
+    /// Approve a manual step of a run, or a run before it begins
+    Approve(Approve),
+    /// Make a failover final
+    Commit(Commit),
+    /// Send the machines of a run back to where they came from
+    Cancel(Cancel),
+    /// Let a halted run go on from where it stopped
+    Resume(Resume),
+    /// End the hold between the two phases of a failback's synchronisation
+    CompleteSync(CompleteSync),
+    /// Rebuild the machines of a run from another recovery point
+    ChangePoint(ChangePoint),
+    /// Accept a risk of a run by name
+    Accept(Accept),
+    /// Protect the machines of a committed failover in the other direction
+    Reprotect(Reprotect),
     /// Print the definitions of the kinds, for a cluster
     Crd(Crd),
     /// Print completions for a shell

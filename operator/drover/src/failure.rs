@@ -81,7 +81,59 @@ pub enum Failure {
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
+    /// It is not known which cluster is meant.
+    #[error("cannot tell which cluster is meant")]
+    NoCluster(#[source] Why),
+    /// A cluster refused something, or did not answer.
+    #[error("cannot {doing}")]
+    Cluster {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        #[source]
+        why: Why,
+        /// What may help.
+        hint: Option<String>,
+    },
+    /// There is no such object.
+    #[error("there is no {what}")]
+    NoSuchObject {
+        /// What was asked for.
+        what: String,
+        /// What may help.
+        hint: String,
+    },
+    /// It makes no sense, or not now.
+    #[error("{what}")]
+    Refused {
+        /// What is wrong.
+        what: String,
+        /// What would lift it.
+        hint: String,
+    },
+    /// Nobody is there who could confirm.
+    #[error("this asks for a confirmation, and standard input is no terminal")]
+    NobodyConfirms,
+    /// Whoever was asked did not confirm.
+    #[error("not confirmed: nothing was done")]
+    NotConfirmed,
+    /// It did not come to be so in time.
+    #[error("timed out after {after} waiting for {what}")]
+    TimedOut {
+        /// How long it was waited.
+        after: drover_api::value::Duration,
+        /// For what.
+        what: String,
+        /// What was so at the end.
+        #[source]
+        last: Why,
+    },
 }
+
+/// A cause that was put into words where it was met.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Why(pub String);
 
 impl Failure {
     /// What a person can do, where that is known.
@@ -97,7 +149,15 @@ impl Failure {
             Self::NoManifests(_) => {
                 "manifests are files *.yaml, *.yml or *.json with `apiVersion: drover.dev/v1alpha1`"
             }
-            Self::NoSuchPlan { hint, .. } | Self::NoSuchKind { hint, .. } => hint,
+            Self::NoSuchPlan { hint, .. }
+            | Self::NoSuchKind { hint, .. }
+            | Self::NoSuchObject { hint, .. }
+            | Self::Refused { hint, .. } => hint,
+            Self::NoCluster(_) => {
+                "name a kubeconfig with --kubeconfig or KUBECONFIG; `drover up` writes one"
+            }
+            Self::Cluster { hint, .. } => return hint.clone(),
+            Self::NobodyConfirms => "look at what it would do, then give --yes",
             Self::Plan {
                 source: PlanError::NoSuchSite(_),
                 ..

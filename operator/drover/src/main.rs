@@ -2,12 +2,14 @@
 //!
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
 //! [`files`] to [`findings`] are the way from paths to what is wrong, [`plans`] shows what a run would
-//! do, and everything that is said goes through [`output`].
+//! do, [`cluster`] speaks to an API, [`reports`] shows what came from there, and everything that is
+//! said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
 //! Standard output is data, standard error is talk; how a command ends is one of three [`exit`] codes.
 
 mod cli;
+mod cluster;
 mod commands;
 mod drawing;
 mod exit;
@@ -18,6 +20,8 @@ mod manifests;
 mod output;
 mod plans;
 mod report;
+mod reports;
+mod tables;
 mod text;
 
 use std::process::ExitCode;

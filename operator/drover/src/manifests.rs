@@ -104,6 +104,10 @@ impl<'f> Manifests<'f> {
             problems.extend(findings::placed(found, self));
             findings::sort(&mut problems);
         }
+        self.findings(problems, checked)
+    }
+
+    fn findings(&self, problems: Vec<Diagnostic>, checked: bool) -> Findings {
         let errors = problems.iter().filter(|each| each.is_error()).count();
         let summary = Summary {
             files: self.sources.len(),
@@ -117,6 +121,12 @@ impl<'f> Manifests<'f> {
         Findings { problems, summary }
     }
 
+    /// What is wrong with the texts alone, where they cannot be read.
+    pub fn unreadable(&self) -> Option<Findings> {
+        let wrong = self.unreadable.iter().any(Diagnostic::is_error);
+        wrong.then(|| self.findings(self.unreadable.clone(), false))
+    }
+
     /// Where an object stands.
     pub fn origin(&self, object: usize) -> Option<Origin> {
         self.origins.get(object).copied()
@@ -124,6 +134,17 @@ impl<'f> Manifests<'f> {
 }
 
 impl Findings {
+    /// Only what is wrong with manifests, where objects of a cluster were looked at beside them: those
+    /// stand in no file.
+    #[must_use]
+    pub fn of_manifests(mut self) -> Self {
+        self.problems.retain(|each| each.place.is_some());
+        let errors = self.problems.iter().filter(|each| each.is_error()).count();
+        self.summary.errors = errors;
+        self.summary.warnings = self.problems.len() - errors;
+        self
+    }
+
     /// Whether nothing should be done with the manifests.
     pub fn has_errors(&self) -> bool {
         self.summary.errors > 0

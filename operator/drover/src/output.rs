@@ -70,6 +70,16 @@ impl Output {
             .map_err(Failure::Output)
     }
 
+    /// The same as YAML.
+    pub fn yaml(&mut self, report: &impl serde::Serialize) -> Result<(), Failure> {
+        self.data(&to_yaml(report)?)
+    }
+
+    /// Whether whoever read data went away: then there is no reason to go on watching.
+    pub fn is_closed(&self) -> bool {
+        self.data.get_ref().closed
+    }
+
     /// A line of talk. When even that cannot be written there is nobody to tell.
     pub fn talk(&mut self, line: &str) {
         // On a terminal both are one page: what came first stays first.
@@ -93,6 +103,11 @@ impl Output {
     pub fn flush(&mut self) -> Result<(), Failure> {
         self.data.flush().map_err(Failure::Output)
     }
+}
+
+/// A value as YAML that ends with a newline.
+pub fn to_yaml(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_yaml::to_string(value).map_err(|error| Failure::Output(io::Error::other(error)))
 }
 
 fn is_colored(color: Color, stream: &impl IsTerminal) -> bool {

@@ -380,6 +380,11 @@ impl Compiler<'_> {
             max_data_loss: self.max_data_loss(),
             commit: self.commit(),
             synchronization: synchronization(self.resolved, direction).filter(|_| homewards),
+            approvals: plan
+                .guards
+                .as_ref()
+                .and_then(|guards| guards.approvals)
+                .filter(|_| failover),
             location: location.map_or_else(FailbackLocation::default, |f| f.location.clone()),
             limits: limits(plan, self.resolved.source, self.resolved.target),
             forecast: self.order.forecast.clone(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drover_api::value::{MachineName, SiteName};
-use drover_api::{Nic, ProtectionGroupSpec, SiteTargetSettings};
+use drover_api::{Nic, ProtectedMachineSpec, ProtectionGroupSpec, SiteTargetSettings};
 use drover_world::{Inventory, InventoryMachine};
 
 use crate::declared::Declared;
@@ -86,6 +86,33 @@ pub fn of<'a>(group: &'a ProtectionGroupSpec, inventories: &'a Inventories) -> M
         .map(|(name, found)| selected(group, name, found));
     known.extend(selected);
     Members { known, open: false }
+}
+
+/// A group with its selector replaced by who is protected because of it. What a selector found once
+/// stays a member until somebody lets go of it, whether the inventory can be asked or not (PR-10).
+///
+/// The order is that of [`of`]: listed members first, then found ones by name.
+#[must_use]
+pub fn remembered(
+    group: &ProtectionGroupSpec,
+    protected: &BTreeMap<MachineName, &ProtectedMachineSpec>,
+) -> ProtectionGroupSpec {
+    let listed: BTreeSet<&MachineName> = group.machines.iter().map(|member| &member.name).collect();
+    let found = protected
+        .iter()
+        .filter(|(name, _)| !listed.contains(name))
+        .map(|(name, spec)| drover_api::Member {
+            name: name.clone(),
+            nics: spec.nics.clone(),
+            excluded_disks: spec.excluded_disks.clone(),
+            target_settings: spec.target_settings.clone().map(Box::new),
+        });
+    ProtectionGroupSpec {
+        machines: group.machines.iter().cloned().chain(found).collect(),
+        selector: None,
+        member_settings: Vec::new(),
+        ..group.clone()
+    }
 }
 
 fn selected<'a>(

@@ -395,8 +395,10 @@ pub struct IntentServed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub request_id: Option<String>,
-    /// The run that served it.
-    pub run: RunName,
+    /// The run that served it. Unset: nothing was run for it, the machines were found there, or what
+    /// was found was adopted (SA-11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunName>,
 }
 
 /// What a run would do, in short.

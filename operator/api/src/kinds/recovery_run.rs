@@ -87,6 +87,10 @@ pub struct RecoveryRunSpec {
     /// Data synchronisation inside the run, where the way back needs it (FB-0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synchronization: Option<Synchronization>,
+    /// So many different people must approve the run before it does anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16))]
+    pub approvals: Option<u32>,
     /// Where machines go; only a failback has another than the original.
     #[serde(default)]
     pub location: FailbackLocation,
@@ -279,6 +283,10 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10_000))]
     pub groups: Vec<GroupRecord>,
+    /// Who approved the run as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 253)))]
+    pub approved_by: Vec<String>,
     /// Risks that a person accepted for this run.
     #[serde(default)]
     pub accepted: AcceptedRisks,

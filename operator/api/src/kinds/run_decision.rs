@@ -104,6 +104,8 @@ pub enum DecisionAction {
     AcceptDiscard,
     /// The source could not be fenced and the run goes on all the same.
     AcceptSplitBrain,
+    /// The machines of a committed failover are protected in the other direction (FB-1).
+    Reprotect,
 }
 
 /// What became of a decision.

@@ -104,6 +104,25 @@ impl Fabric {
             Self::Plugin(plugin) => &plugin.name,
         }
     }
+
+    /// The secrets that it refers to.
+    pub fn secrets(&self) -> Vec<&NamespacedSecretRef> {
+        match self {
+            Self::Simulator(_) => Vec::new(),
+            Self::Libvirt(libvirt) => {
+                let hosts = libvirt.hosts.iter();
+                hosts.filter_map(|host| host.credentials_secret_ref.as_ref()).collect()
+            }
+            Self::Kubernetes(kubernetes) => {
+                kubernetes.kubeconfig_secret_ref.iter().collect()
+            }
+            Self::Azure(azure) => azure.credentials_secret_ref.iter().collect(),
+            Self::Vsphere(vsphere) => vec![&vsphere.credentials_secret_ref],
+            Self::Hyperv(hyperv) => vec![&hyperv.credentials_secret_ref],
+            Self::Physical(physical) => physical.credentials_secret_ref.iter().collect(),
+            Self::Plugin(plugin) => plugin.credentials_secret_ref.iter().collect(),
+        }
+    }
 }
 
 /// A simulated site.

@@ -1,11 +1,20 @@
 //! The commands, one file each.
 
+mod apply;
+mod ask;
 mod completions;
 mod crd;
+mod decide;
+mod delete;
+mod describe;
+mod events;
+mod get;
 mod graph;
 mod plan;
+mod report;
 mod validate;
 mod version;
+mod wait;
 
 use std::path::PathBuf;
 
@@ -28,6 +37,21 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Validate(arguments) => validate::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Graph(arguments) => graph::run(&arguments, output),
+        Command::Apply(arguments) => apply::run(&arguments, output),
+        Command::Get(arguments) => get::run(&arguments, output),
+        Command::Describe(arguments) => describe::run(&arguments, output),
+        Command::Wait(arguments) => wait::run(&arguments, output),
+        Command::Events(arguments) => events::run(&arguments, output),
+        Command::Delete(arguments) => delete::run(&arguments, output),
+        Command::Report(arguments) => report::run(&arguments, output),
+        Command::Approve(arguments) => decide::approve(&arguments, output),
+        Command::Commit(arguments) => decide::commit(&arguments, output),
+        Command::Cancel(arguments) => decide::cancel(&arguments, output),
+        Command::Resume(arguments) => decide::resume(&arguments, output),
+        Command::CompleteSync(arguments) => decide::complete_sync(&arguments, output),
+        Command::ChangePoint(arguments) => decide::change_point(&arguments, output),
+        Command::Accept(arguments) => decide::accept(&arguments, output),
+        Command::Reprotect(arguments) => decide::reprotect(&arguments, output),
         Command::Crd(arguments) => crd::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Version(arguments) => version::run(&arguments, output),

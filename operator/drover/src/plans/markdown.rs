@@ -247,7 +247,7 @@ fn foot(rows: &[Row]) -> String {
 }
 
 /// Text that neither ends a cell nor begins markup, and is not longer than a cell should be.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (position, each) in text.chars().enumerate() {
         if position == CELL {
@@ -288,7 +288,7 @@ fn prose(text: &str) -> String {
 }
 
 /// Text as code. It cannot be escaped in there, so what would end it is replaced.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let inner: String = text
         .chars()
         .map(|each| match each {

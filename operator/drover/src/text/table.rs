@@ -1,5 +1,7 @@
 //! Columns that line up, in any script, and fit into the width of a line.
 
+use std::borrow::Cow;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Style;
@@ -12,9 +14,9 @@ const LEAST: usize = 8;
 const MOST_LINES: usize = 4;
 
 /// One column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     right: bool,
     gives_way: bool,
     wraps: bool,
@@ -22,9 +24,9 @@ pub struct Column {
 
 impl Column {
     /// Text, which is cut when the line is too short.
-    pub fn text(title: &'static str) -> Self {
+    pub fn text(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            title,
+            title: title.into(),
             right: false,
             gives_way: true,
             wraps: false,
@@ -32,7 +34,7 @@ impl Column {
     }
 
     /// Text that goes on in the next line when this one is too short.
-    pub fn wrapped(title: &'static str) -> Self {
+    pub fn wrapped(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
             wraps: true,
             ..Self::text(title)
@@ -40,7 +42,7 @@ impl Column {
     }
 
     /// Something short that is never cut.
-    pub fn short(title: &'static str) -> Self {
+    pub fn short(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
             gives_way: false,
             ..Self::text(title)
@@ -48,7 +50,7 @@ impl Column {
     }
 
     /// A number: to the right, and never cut.
-    pub fn number(title: &'static str) -> Self {
+    pub fn number(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
             right: true,
             ..Self::short(title)
@@ -123,12 +125,28 @@ impl Table {
     pub fn render(&self, style: Style, indent: &str) -> String {
         let room = style.width().saturating_sub(indent.width());
         let widths = self.widths(room);
-        let titles: Vec<Cell> = self.columns.iter().map(|each| each.title.into()).collect();
+        let titles: Vec<Cell> = self
+            .columns
+            .iter()
+            .map(|each| Cell::from(each.title.as_ref()))
+            .collect();
         let mut text = style.faint(self.line(&titles, &widths, Style::new(false, 0), indent));
         text.push('\n');
+        text.push_str(&self.lines(&widths, style, indent));
+        text
+    }
+
+    /// The same without the titles: what comes after a table that was shown before.
+    pub fn render_rows(&self, style: Style, indent: &str) -> String {
+        let room = style.width().saturating_sub(indent.width());
+        self.lines(&self.widths(room), style, indent)
+    }
+
+    fn lines(&self, widths: &[usize], style: Style, indent: &str) -> String {
+        let mut text = String::new();
         for row in &self.rows {
-            for line in self.folded(row, &widths) {
-                text.push_str(&self.line(&line, &widths, style, indent));
+            for line in self.folded(row, widths) {
+                text.push_str(&self.line(&line, widths, style, indent));
                 text.push('\n');
             }
         }

@@ -21,11 +21,23 @@ pub(crate) fn take(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<
         DecisionAction::Resume => resume(draft)?,
         DecisionAction::CompleteSync => complete_sync(draft)?,
         DecisionAction::ChangePoint => change_point(draft, decision)?,
+        DecisionAction::Reprotect => reprotect(draft)?,
         DecisionAction::AcceptDataLoss => draft.record.accepted.data_loss = true,
         DecisionAction::AcceptDiscard => draft.record.accepted.discard_target_writes = true,
         DecisionAction::AcceptSplitBrain => draft.record.accepted.split_brain = true,
     }
     Ok(())
+}
+
+/// The word is on record then; the run that reverses replication is another one.
+fn reprotect(draft: &Draft<'_>) -> Result<(), String> {
+    if draft.record.phase == RunPhase::Committed {
+        return Ok(());
+    }
+    Err(format!(
+        "machines are reprotected once their failover is committed; this one is {}",
+        draft.phase()
+    ))
 }
 
 fn commit(draft: &mut Draft<'_>) -> Result<(), String> {
@@ -147,9 +159,21 @@ fn change_point(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<(),
     Ok(())
 }
 
+/// The run as a whole, before it does anything.
+fn approve_run(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<(), String> {
+    if draft.view.shape.spec.approvals.is_none() || draft.record.phase != RunPhase::Pending {
+        return Err("the run does not wait for an approval; name the step that does".into());
+    }
+    if draft.record.approved_by.contains(&decision.by) {
+        return Err("the same person approved the run before".into());
+    }
+    draft.record.approved_by.push(decision.by.clone());
+    Ok(())
+}
+
 fn approve(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<(), String> {
     let Some(step) = &decision.step else {
-        return Err("the decision names no step".into());
+        return approve_run(draft, decision);
     };
     let Some(id) = draft.find_action(step.group.as_str(), step.action.as_str()) else {
         return Err("the run has no such step".into());

@@ -12,6 +12,7 @@
 mod action;
 mod admit;
 mod decision;
+mod guard;
 mod machine;
 mod point;
 mod protect;
@@ -21,6 +22,7 @@ mod view;
 mod wait;
 
 pub use admit::admitted;
+pub use guard::{GuardFacts, Guarded, guarded};
 pub use machine::{MachineStep, machine};
 pub use point::{Loss, chosen_point};
 pub use protect::{Prerequisite, ProtectStep, ProtectView, protect};

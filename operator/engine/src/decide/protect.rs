@@ -187,7 +187,7 @@ fn resynchronize(view: &ProtectView<'_>) -> ProtectStep {
 }
 
 /// When a daily window opens next; nothing while it is open.
-fn opens(window: &Window, now: &Zoned) -> Option<Timestamp> {
+pub(super) fn opens(window: &Window, now: &Zoned) -> Option<Timestamp> {
     let (start, end) = (window.start.to_jiff(), window.end.to_jiff());
     let time = now.time();
     let open = if start < end {

@@ -127,6 +127,11 @@ pub enum WaitReason {
         /// Approvals that are missing.
         missing: u32,
     },
+    /// People approve the run as a whole.
+    Approvals {
+        /// Approvals that are missing.
+        missing: u32,
+    },
     /// A person says that the synchronisation is complete (FB-3).
     CompleteSync,
     /// A person commits, cancels or chooses another point (FO-5).
@@ -182,7 +187,7 @@ impl WaitReason {
             Self::Fence => Releaser::Person(&[A::AcceptSplitBrain, A::Cancel]),
             Self::RecoveryPoint => Releaser::Person(&[A::Cancel]),
             Self::DataLoss { .. } => Releaser::Person(&[A::AcceptDataLoss, A::Cancel]),
-            Self::Approval { .. } => Releaser::Person(&[A::Approve, A::Cancel]),
+            Self::Approval { .. } | Self::Approvals { .. } => Releaser::Person(&[A::Approve, A::Cancel]),
             Self::CompleteSync => Releaser::Person(&[A::CompleteSync, A::Cancel]),
             Self::Commit => Releaser::Person(&[A::Commit, A::Cancel, A::ChangePoint]),
             Self::Resume => Releaser::Person(&[A::Resume, A::Cancel]),
@@ -234,6 +239,9 @@ impl fmt::Display for WaitReason {
             Self::Action { name, .. } => write!(f, "action {name} runs"),
             Self::Approval { name, missing, .. } => {
                 write!(f, "step {name} needs {missing} more approvals")
+            }
+            Self::Approvals { missing } => {
+                write!(f, "{missing} more people must approve the run")
             }
             Self::CompleteSync => f.write_str("a person says that the synchronisation is complete"),
             Self::Commit => f.write_str("a person commits, cancels or chooses another point"),

@@ -34,7 +34,7 @@ pub use report::{
     StepReport,
 };
 pub use resolve::{Protection, Resolved, ResolvedGroup, ResolvedMachine, resolve};
-pub use rules::{Refusal, limits, refusals, synchronization};
+pub use rules::{Refusal, limits, refusals, reprotects_by_itself, synchronization};
 pub use schedule::{
     CriticalItem, GroupTimes, GroupWork, Leave, MachineTimes, MachineWork, Millis, Schedule, Step,
     Times, WaitedFor, Work, schedule,

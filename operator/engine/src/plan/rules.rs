@@ -4,7 +4,9 @@ use std::fmt;
 
 use drover_api::common::{Direction, FailoverType};
 use drover_api::value::GroupName;
-use drover_api::{Purpose, RecoveryPlanSpec, RunLimits, SiteSpec, Synchronization};
+use drover_api::{
+    Purpose, RecoveryPlanSpec, ReprotectPolicy, RunLimits, SiteSpec, Synchronization,
+};
 use drover_world::{DirectionRules, NotReturning, PairRules, WayBack};
 use serde::Serialize;
 
@@ -179,6 +181,31 @@ pub fn synchronization(resolved: &Resolved<'_>, direction: Direction) -> Option<
             .and_then(|failback| failback.between_phases)
             .unwrap_or_default(),
     })
+}
+
+/// Whether replication reverses by itself once a failover of this type and direction is committed
+/// (FO-9, FB-0). After an unplanned one, and after any to Azure, a person must ask for it.
+pub fn reprotects_by_itself(
+    resolved: &Resolved<'_>,
+    failover: FailoverType,
+    direction: Direction,
+) -> bool {
+    if failover == FailoverType::Unplanned {
+        return false;
+    }
+    if direction == Direction::ToPrimary {
+        let policy = resolved.failback.map(|failback| failback.reprotect);
+        return policy.unwrap_or_default() == ReprotectPolicy::Automatic;
+    }
+    let within = synchronization(resolved, Direction::ToPrimary).is_some();
+    let reverses = |protection: &Protection<'_>| {
+        protection.spec.purpose != Purpose::MigrationOnly
+            && protection.rules.as_ref().is_ok_and(|rules| {
+                let first = rules.to_secondary.ways_back.first();
+                !rules.into_azure && first == Some(&WayBack::AfterCommit)
+            })
+    };
+    !within && resolved.protection.values().all(reverses)
 }
 
 /// How many machines of a plan may be stopping and starting at once (PL-2): what the plan says, and

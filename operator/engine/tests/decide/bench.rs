@@ -75,6 +75,7 @@ pub fn spec(kind: RunKind, groups: &[u32]) -> RecoveryRunSpec {
         max_data_loss: None,
         commit: Commit::default(),
         synchronization: None,
+        approvals: None,
         location: FailbackLocation::default(),
         limits: RunLimits {
             stops: 100,

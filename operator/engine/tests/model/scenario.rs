@@ -175,6 +175,7 @@ pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
         max_data_loss: None,
         commit: Commit::default(),
         synchronization: script.synchronization,
+        approvals: None,
         location: FailbackLocation::default(),
         limits: RunLimits {
             stops: 100,

@@ -44,6 +44,14 @@ impl Draft<'_> {
     }
 
     pub(super) fn pending(&mut self) {
+        let needed = self.view.shape.spec.approvals.unwrap_or(0);
+        let given = u32::try_from(self.record.approved_by.len()).unwrap_or(u32::MAX);
+        if given < needed {
+            self.wait(WaitReason::Approvals {
+                missing: needed - given,
+            });
+            return;
+        }
         match self.view.shape.spec.kind {
             RunKind::Reprotect => {
                 self.go(RunEvent::ReverseBegun);

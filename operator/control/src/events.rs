@@ -1,0 +1,1 @@
+//! Events: what happened, for people who look at one object (KU-1).

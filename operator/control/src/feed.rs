@@ -1,0 +1,266 @@
+//! From the watches of the API into the cache, and from every change to the keys that follow it.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::{
+    FailbackPolicy, MachineRun, NetworkMapping, ProtectedMachine, ProtectionGroup, RecoveryDrill,
+    RecoveryPlan, RecoveryRun, ReplicationPolicy, RunDecision, Site,
+};
+use futures::StreamExt;
+use kube::Api;
+use kube::runtime::watcher::{self, Event};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::cache::{Change, Kept, ObjectKey, version};
+use crate::context::{Context, GATHER};
+use crate::queue::Key;
+
+/// A kind whose changes others follow.
+pub(crate) trait Followed: Kept {
+    /// Wakes whoever follows it.
+    fn follow(context: &Context, change: &Change<Self>);
+}
+
+/// Feeds the cache with one kind for as long as this incarnation lives. Says on `synced` when all that
+/// there was is in.
+pub(crate) async fn feed<K>(context: Arc<Context>, synced: watch::Sender<bool>)
+where
+    K: Followed + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let api: Api<K> = Api::all(context.client.clone());
+    let mut events = std::pin::pin!(watcher::watcher(api, watcher::Config::default()));
+    let mut listed = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Apply(object)) => put(&context, object),
+            Ok(Event::Delete(object)) => {
+                let key = ObjectKey::of(&object);
+                remove::<K>(&context, &key, version(&object));
+            }
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(object)) => {
+                listed.insert(ObjectKey::of(&object));
+                put(&context, object);
+            }
+            Ok(Event::InitDone) => {
+                forget_missing::<K>(&context, &std::mem::take(&mut listed));
+                synced.send_replace(true);
+            }
+            Err(error) => {
+                warn!(kind = %K::kind(&()), error = %Chain(&error), "the watch broke; it is begun again");
+                tokio::time::sleep(BROKEN).await;
+            }
+        }
+    }
+}
+
+/// How long a broken watch rests before it is begun again.
+const BROKEN: Duration = Duration::from_secs(1);
+
+fn put<K: Followed>(context: &Context, object: K) {
+    let change = context.cache().put(Arc::new(object));
+    if let Some(change) = change {
+        K::follow(context, &change);
+    }
+}
+
+fn remove<K: Followed>(context: &Context, key: &ObjectKey, version: u64) {
+    let change = context.cache().remove::<K>(key, version);
+    if let Some(change) = change {
+        K::follow(context, &change);
+    }
+}
+
+/// A list names all that there is: what it does not name went while nobody watched.
+fn forget_missing<K: Followed>(context: &Context, listed: &BTreeSet<ObjectKey>) {
+    let missing: Vec<(ObjectKey, u64)> = {
+        let mut cache = context.cache();
+        let table = K::table(&mut cache);
+        let missing = table.iter().filter(|(key, _)| !listed.contains(key));
+        missing.map(|(key, object)| (key.clone(), version(&**object))).collect()
+    };
+    for (key, version) in missing {
+        remove::<K>(context, &key, version);
+    }
+}
+
+/// An error with its causes on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Context {
+    /// Everything that plans are made of changed: in one namespace, or everywhere.
+    fn declaration_changed(&self, namespace: Option<&str>) {
+        let (plans, groups): (Vec<ObjectKey>, Vec<ObjectKey>) = {
+            let cache = self.cache();
+            let here = |key: &&ObjectKey| namespace.is_none_or(|here| &*key.namespace == here);
+            (
+                cache.plans.iter().map(|(key, _)| key).filter(here).cloned().collect(),
+                cache.groups.iter().map(|(key, _)| key).filter(here).cloned().collect(),
+            )
+        };
+        for group in groups {
+            self.queue.add(Key::Group(group));
+        }
+        for plan in plans {
+            self.queue.add(Key::Plan(plan));
+        }
+    }
+
+    /// Plans that are about a group are looked at soon.
+    pub(crate) fn plans_of(&self, group: &ObjectKey) {
+        let plans = self.cache().plans_of_group(group);
+        for plan in plans {
+            self.later(Key::Plan(plan), GATHER);
+        }
+    }
+}
+
+fn spec_changed<K: Kept>(change: &Change<K>) -> bool {
+    let generation = |object: &Arc<K>| object.meta().generation;
+    change.now.as_ref().map(generation) != change.before.as_ref().map(generation)
+}
+
+impl Followed for Site {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Site(change.key.clone()));
+        if spec_changed(change) {
+            context.declaration_changed(None);
+        }
+    }
+}
+
+macro_rules! referred {
+    ($($kind:ident => $key:ident),*) => {$(
+        impl Followed for $kind {
+            fn follow(context: &Context, change: &Change<Self>) {
+                context.queue.add(Key::$key(change.key.clone()));
+                if spec_changed(change) {
+                    context.declaration_changed(Some(&change.key.namespace));
+                }
+            }
+        }
+    )*};
+}
+
+referred![
+    ReplicationPolicy => Policy,
+    NetworkMapping => Mapping,
+    FailbackPolicy => FailbackPolicy
+];
+
+impl Followed for ProtectionGroup {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Group(change.key.clone()));
+        if spec_changed(change) {
+            context.declaration_changed(Some(&change.key.namespace));
+        }
+    }
+}
+
+impl Followed for ProtectedMachine {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Machine(change.key.clone()));
+        let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
+            return;
+        };
+        let group = ObjectKey::new(&change.key.namespace, any.spec.group_ref.name.as_str());
+        context.later(Key::Group(group.clone()), GATHER);
+        context.plans_of(&group);
+    }
+}
+
+impl Followed for RecoveryPlan {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Plan(change.key.clone()));
+        if !spec_changed(change) {
+            return;
+        }
+        // A changed mind reaches the run that is going on (PL-8).
+        let runs = context.cache().unfinished_runs(&change.key);
+        for run in runs {
+            context.queue.add(Key::Run(run));
+        }
+        let plans: Vec<ObjectKey> = {
+            let cache = context.cache();
+            let keys = cache.plans.in_namespace(&change.key.namespace);
+            keys.map(|(key, _)| key.clone()).collect()
+        };
+        // Two plans may contend for a machine (PL-7).
+        for plan in plans {
+            context.later(Key::Plan(plan), GATHER);
+        }
+        context.later(Key::FailbackPolicy(change.key.clone()), GATHER);
+    }
+}
+
+impl Followed for RecoveryDrill {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Drill(change.key.clone()));
+        let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
+            return;
+        };
+        if let Some(run) = any.status.as_ref().and_then(|status| status.run.as_ref()) {
+            context.queue.add(Key::Run(ObjectKey::new(&change.key.namespace, run.as_str())));
+        }
+        let plan = ObjectKey::new(&change.key.namespace, any.spec.plan_ref.name.as_str());
+        context.later(Key::Plan(plan), GATHER);
+    }
+}
+
+impl Followed for RecoveryRun {
+    fn follow(context: &Context, change: &Change<Self>) {
+        context.queue.add(Key::Run(change.key.clone()));
+        let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
+            return;
+        };
+        let phase = |run: &Arc<Self>| run.status.as_ref().map(|status| status.record.phase);
+        let moved = change.now.as_ref().and_then(phase) != change.before.as_ref().and_then(phase);
+        if !moved && change.now.is_some() && change.before.is_some() {
+            return;
+        }
+        let plan = ObjectKey::new(&change.key.namespace, any.spec.plan_ref.name.as_str());
+        context.queue.add(Key::Plan(plan));
+        let drills = context.cache().drills_of(&change.key);
+        for drill in drills {
+            context.queue.add(Key::Drill(drill));
+        }
+    }
+}
+
+impl Followed for MachineRun {
+    fn follow(context: &Context, change: &Change<Self>) {
+        let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
+            return;
+        };
+        let run = ObjectKey::new(&change.key.namespace, any.spec.run.as_str());
+        context.runs().inbox(&run).journals.insert(change.key.clone());
+        context.queue.add(Key::Run(run));
+    }
+}
+
+impl Followed for RunDecision {
+    fn follow(context: &Context, change: &Change<Self>) {
+        let Some(decision) = change.now.as_ref() else {
+            return;
+        };
+        let run = ObjectKey::new(&change.key.namespace, decision.spec.run_ref.name.as_str());
+        context.queue.add(Key::Run(run));
+    }
+}

@@ -1,0 +1,282 @@
+//! What the drivers report, as far as it was heard: instances by site, links by pair.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drover_api::value::{MachineName, SiteName};
+use drover_fabric::{InstanceKey, InstanceSeen, Sightings};
+use drover_world::{Instance, Inventory, Link, Observed};
+use jiff::Timestamp;
+
+use crate::cache::ObjectKey;
+
+/// A replicator as it is used: a pair of sites under one policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PairKey {
+    pub(crate) primary: SiteName,
+    pub(crate) secondary: SiteName,
+    /// The policy, by namespace and name.
+    pub(crate) policy: ObjectKey,
+}
+
+/// Everything that the drivers report.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    sites: BTreeMap<SiteName, SiteView>,
+    pairs: BTreeMap<PairKey, PairView>,
+    inventory_version: u64,
+}
+
+/// What is known of a place that is observed.
+#[derive(Debug)]
+struct View<K, V> {
+    /// When it answered last.
+    seen_at: Option<Timestamp>,
+    /// Since when it does not answer.
+    unknown_since: Option<Timestamp>,
+    /// Since when it answers without a break.
+    answers_since: Option<Timestamp>,
+    values: BTreeMap<K, V>,
+}
+
+impl<K, V> Default for View<K, V> {
+    fn default() -> Self {
+        Self {
+            seen_at: None,
+            unknown_since: None,
+            answers_since: None,
+            values: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Ord + Clone, V: PartialEq> View<K, V> {
+    /// Takes in what was seen and returns what is different now. After a time of not knowing that is
+    /// everything: unknown has become known.
+    fn take(&mut self, sightings: Sightings<K, V>, now: Timestamp) -> Vec<K> {
+        let was_unknown = self.answers_since.is_none();
+        let mut changed = Vec::new();
+        if sightings.complete {
+            let seen: BTreeMap<K, V> = sightings.seen.into_iter().collect();
+            changed.extend(self.values.keys().filter(|key| !seen.contains_key(key)).cloned());
+            for (key, value) in &seen {
+                if self.values.get(key) != Some(value) {
+                    changed.push(key.clone());
+                }
+            }
+            self.values = seen;
+        } else {
+            for key in sightings.gone {
+                if self.values.remove(&key).is_some() {
+                    changed.push(key);
+                }
+            }
+            for (key, value) in sightings.seen {
+                if self.values.get(&key) != Some(&value) {
+                    changed.push(key.clone());
+                    self.values.insert(key, value);
+                }
+            }
+        }
+        self.seen_at = Some(now);
+        if was_unknown {
+            self.unknown_since = None;
+            self.answers_since = Some(now);
+            return self.values.keys().cloned().collect();
+        }
+        changed
+    }
+
+    /// It does not answer. Returns whether that is news.
+    fn lost(&mut self, now: Timestamp) -> bool {
+        self.answers_since = None;
+        if self.unknown_since.is_some() {
+            return false;
+        }
+        self.unknown_since = Some(now);
+        true
+    }
+
+    fn observed<T>(&self, value: impl Fn(Option<&V>) -> T, key: &K) -> Observed<T> {
+        let found = self.values.get(key);
+        match (self.answers_since, self.seen_at) {
+            (Some(_), Some(at)) => Observed::Seen {
+                value: value(found),
+                at,
+            },
+            _ => Observed::Unknown {
+                since: self.unknown_since.unwrap_or(Timestamp::UNIX_EPOCH),
+                last: self.seen_at.map(|_| value(found)),
+            },
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct SiteView {
+    instances: View<InstanceKey, InstanceSeen>,
+    inventory: Option<Arc<Inventory>>,
+    fences: BTreeMap<MachineName, u64>,
+}
+
+#[derive(Debug, Default)]
+struct PairView {
+    links: View<MachineName, Link>,
+}
+
+impl Index {
+    pub(crate) fn take_instances(
+        &mut self,
+        site: &SiteName,
+        sightings: Sightings<InstanceKey, InstanceSeen>,
+        now: Timestamp,
+    ) -> Vec<InstanceKey> {
+        let view = self.sites.entry(site.clone()).or_default();
+        view.instances.take(sightings, now)
+    }
+
+    pub(crate) fn lose_site(&mut self, site: &SiteName, now: Timestamp) -> bool {
+        let view = self.sites.entry(site.clone()).or_default();
+        view.instances.lost(now)
+    }
+
+    /// Names of the machines that were seen at a site last.
+    pub(crate) fn machines_at(&self, site: &SiteName) -> Vec<MachineName> {
+        let view = self.sites.get(site);
+        let keys = view.into_iter().flat_map(|view| view.instances.values.keys());
+        keys.map(|key| key.name.clone()).collect()
+    }
+
+    pub(crate) fn take_links(
+        &mut self,
+        pair: &PairKey,
+        sightings: Sightings<MachineName, Link>,
+        now: Timestamp,
+    ) -> Vec<MachineName> {
+        let view = self.pairs.entry(pair.clone()).or_default();
+        view.links.take(sightings, now)
+    }
+
+    pub(crate) fn lose_pair(&mut self, pair: &PairKey, now: Timestamp) -> bool {
+        let view = self.pairs.entry(pair.clone()).or_default();
+        view.links.lost(now)
+    }
+
+    /// Names of the machines whose links were seen last.
+    pub(crate) fn machines_of(&self, pair: &PairKey) -> Vec<MachineName> {
+        let view = self.pairs.get(pair);
+        let keys = view.into_iter().flat_map(|view| view.links.values.keys());
+        keys.cloned().collect()
+    }
+
+    pub(crate) fn instance(&self, site: &SiteName, key: &InstanceKey) -> Observed<Instance> {
+        let value = |seen: Option<&InstanceSeen>| seen.map_or(Instance::ABSENT, |seen| seen.instance);
+        match self.sites.get(site) {
+            Some(view) => view.instances.observed(value, key),
+            None => unknown(),
+        }
+    }
+
+    pub(crate) fn seen_at(&self, site: &SiteName, key: &InstanceKey) -> Option<&InstanceSeen> {
+        self.sites.get(site)?.instances.values.get(key)
+    }
+
+    pub(crate) fn link(&self, pair: &PairKey, machine: &MachineName) -> Observed<Link> {
+        let value = |link: Option<&Link>| link.cloned().unwrap_or_else(no_link);
+        match self.pairs.get(pair) {
+            Some(view) => view.links.observed(value, machine),
+            None => unknown(),
+        }
+    }
+
+    pub(crate) fn take_inventory(&mut self, site: &SiteName, inventory: Inventory) -> bool {
+        let view = self.sites.entry(site.clone()).or_default();
+        if view.inventory.as_deref() == Some(&inventory) {
+            return false;
+        }
+        view.inventory = Some(Arc::new(inventory));
+        self.inventory_version += 1;
+        true
+    }
+
+    /// Grows with every change of an inventory.
+    pub(crate) fn inventory_version(&self) -> u64 {
+        self.inventory_version
+    }
+
+    /// The machines of the sites that were asked; what a site said last stands while it does not answer.
+    pub(crate) fn inventories(&self) -> BTreeMap<SiteName, Inventory> {
+        self.sites
+            .iter()
+            .filter_map(|(site, view)| Some((site.clone(), (**view.inventory.as_ref()?).clone())))
+            .collect()
+    }
+
+    pub(crate) fn inventory(&self, site: &SiteName) -> Option<&Arc<Inventory>> {
+        self.sites.get(site)?.inventory.as_ref()
+    }
+
+    pub(crate) fn take_fences(&mut self, site: &SiteName, fences: Vec<(MachineName, u64)>) -> Vec<MachineName> {
+        let view = self.sites.entry(site.clone()).or_default();
+        let now: BTreeMap<MachineName, u64> = fences.into_iter().collect();
+        let changed = now
+            .iter()
+            .filter(|(name, epoch)| view.fences.get(*name) != Some(*epoch))
+            .map(|(name, _)| name.clone())
+            .chain(view.fences.keys().filter(|name| !now.contains_key(*name)).cloned())
+            .collect();
+        view.fences = now;
+        changed
+    }
+
+    pub(crate) fn fence(&self, site: &SiteName, machine: &MachineName) -> Option<u64> {
+        self.sites.get(site)?.fences.get(machine).copied()
+    }
+
+    /// Since when a site answers without a break; nothing while it does not.
+    pub(crate) fn answers_since(&self, site: &SiteName) -> Option<Timestamp> {
+        self.sites.get(site)?.instances.answers_since
+    }
+
+    /// Since when a site does not answer.
+    pub(crate) fn unknown_since(&self, site: &SiteName) -> Option<Timestamp> {
+        self.sites.get(site)?.instances.unknown_since
+    }
+
+    /// The highest epoch that anything reports for a machine.
+    pub(crate) fn highest_epoch(&self, site: &SiteName, machine: &MachineName) -> u64 {
+        let Some(view) = self.sites.get(site) else {
+            return 0;
+        };
+        let of = |drill| {
+            let key = InstanceKey {
+                name: machine.clone(),
+                drill,
+            };
+            view.instances.values.get(&key).map_or(0, |seen| seen.instance.epoch)
+        };
+        let fence = view.fences.get(machine).copied().unwrap_or(0);
+        of(false).max(of(true)).max(fence)
+    }
+}
+
+fn unknown<T>() -> Observed<T> {
+    Observed::Unknown {
+        since: Timestamp::UNIX_EPOCH,
+        last: None,
+    }
+}
+
+/// What a replicator reports that never heard of a machine.
+fn no_link() -> Link {
+    Link {
+        towards: drover_api::common::SiteRole::Secondary,
+        state: drover_world::LinkState::None,
+        finalized: false,
+        pending_bytes: 0,
+        final_sync: None,
+        committed: None,
+        epoch: 0,
+        points: Vec::new(),
+    }
+}

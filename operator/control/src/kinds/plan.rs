@@ -1,0 +1,746 @@
+//! A plan: where its machines are, whether a run is due, and what would happen if.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drover_api::common::{FailoverType, RunKind, SiteRole};
+use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
+use drover_api::value::Duration;
+use drover_api::{
+    ActualSite, DecisionAction, DecisionOutcome, ForecastSummary, IntentServed, MachinePhase,
+    RecoveryPlan, RecoveryPlanStatus, RecoveryRun, RunForecast, RunPhase,
+};
+use drover_engine::compile::{self, Compiled, Order, What};
+use drover_engine::decide::{self, GuardFacts, Held, Start};
+use drover_engine::lifecycle::RUN;
+use drover_engine::plan::{
+    Failover, Intent, Planner, Scope, Verdict, reprotects_by_itself, resolve,
+};
+use drover_engine::verify::{self, Surroundings};
+use drover_world::PlanId;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use tracing::{error, info};
+
+use crate::cache::ObjectKey;
+use crate::conditions::{Conditions, Status};
+use crate::context::Context;
+use crate::declaration::{Object, Snapshot};
+use crate::kinds::run::{self, DRILL, OVERRIDES};
+use crate::kinds::whereabouts::{Whereabouts, whereabouts};
+use crate::queue::Key;
+use crate::write::WriteError;
+
+/// Keeps a plan until the run that is going on has ended (PL-12).
+const FINALIZER: &str = "drover.dev/run";
+
+pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
+    let found = context.cache().plans.get(key).cloned();
+    let Some(plan) = found else { return Ok(()) };
+    let runs = context.cache().runs_of(key);
+    if plan.metadata.deletion_timestamp.is_some() {
+        return let_go(context, key, &plan, &runs).await;
+    }
+    if !plan.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        let mut next = (*plan).clone();
+        next.finalizers_mut().push(FINALIZER.to_owned());
+        context.replace(next).await?;
+        return Ok(());
+    }
+    let Some(id) = plan_id(key) else { return Ok(()) };
+    let case = Case {
+        key,
+        plan: &plan,
+        id,
+        snapshot: context.snapshot(),
+        where_: whereabouts(context, key, &plan),
+        runs,
+        now: context.clock.now(),
+    };
+    let next = case.next(context).await?;
+    case.trim(context).await?;
+    case.record(context, next).await
+}
+
+fn plan_id(key: &ObjectKey) -> Option<PlanId> {
+    Some(PlanId {
+        namespace: key.namespace.parse().ok()?,
+        name: key.name.parse().ok()?,
+    })
+}
+
+/// Everything about one plan.
+struct Case<'a> {
+    key: &'a ObjectKey,
+    plan: &'a Arc<RecoveryPlan>,
+    id: PlanId,
+    snapshot: Arc<Snapshot>,
+    where_: Whereabouts,
+    runs: Vec<Arc<RecoveryRun>>,
+    now: Timestamp,
+}
+
+/// What comes next for a plan.
+#[derive(Debug, Default)]
+struct Next {
+    /// The run that is going on or was begun just now.
+    run: Option<Arc<RecoveryRun>>,
+    /// Why nothing begins although something is to be done.
+    held: Vec<String>,
+    /// When time releases it.
+    until: Option<Timestamp>,
+    /// The intent counts as served, though nothing was run for it.
+    baseline: Option<IntentServed>,
+    /// What makes the plan unusable.
+    errors: Vec<String>,
+}
+
+fn phase(run: &RecoveryRun) -> RunPhase {
+    run.status.as_ref().map(|status| status.record.phase).unwrap_or_default()
+}
+
+fn moves(run: &RecoveryRun) -> bool {
+    matches!(run.spec.kind, RunKind::PlannedFailover | RunKind::UnplannedFailover)
+}
+
+impl Case<'_> {
+    async fn next(&self, context: &Arc<Context>) -> Result<Next, WriteError> {
+        let mut next = Next {
+            errors: self.snapshot.errors(&Object::Plan(self.key.clone())),
+            ..Next::default()
+        };
+        let going_on = self
+            .runs
+            .iter()
+            .rev()
+            .find(|run| run.spec.kind != RunKind::TestFailover && !RUN.is_final(phase(run)));
+        if let Some(run) = going_on {
+            next.run = Some(Arc::clone(run));
+            return Ok(next);
+        }
+        if !next.errors.is_empty() {
+            return Ok(next);
+        }
+        if let Some(run) = self.reprotect(context, &mut next).await? {
+            next.run = Some(run);
+            return Ok(next);
+        }
+        let served = self.served();
+        let touched = self.where_.highest_epoch > 0;
+        match decide::start(&self.plan.spec, self.where_.actual, served.as_ref(), touched, self.now) {
+            Start::Nothing => {
+                next.baseline = self.baseline(served.as_ref());
+                self.overrides(context, &mut next).await?;
+            }
+            Start::Held(held) => {
+                if held == Held::Adopted {
+                    next.baseline = self.baseline(served.as_ref());
+                }
+                next.held.push(held.to_string());
+            }
+            Start::Due { to, .. } => self.start(context, to, Scope::Plan, &mut next).await?,
+        }
+        Ok(next)
+    }
+
+    /// The intent that was served last: that of the newest run that moved machines, else the one that
+    /// was adopted.
+    fn served(&self) -> Option<IntentServed> {
+        let newest = self.runs.iter().rev().find(|run| moves(run) && !run.annotations().contains_key(OVERRIDES));
+        let recorded = self.plan.status.as_ref().and_then(|status| status.intent_served.clone());
+        let of_run = newest.and_then(|run| {
+            Some(IntentServed {
+                active_site: run.spec.direction.target(),
+                request_id: run.spec.request_id.clone(),
+                run: Some(run.name_any().parse().ok()?),
+            })
+        });
+        of_run.or(recorded)
+    }
+
+    /// A plan that is seen for the first time begins with what is declared, without a run (SA-11).
+    fn baseline(&self, served: Option<&IntentServed>) -> Option<IntentServed> {
+        let declared = self.plan.spec.active_site?;
+        let known = self.where_.actual != ActualSite::Unknown;
+        (served.is_none() && known).then(|| IntentServed {
+            active_site: declared,
+            request_id: self.plan.spec.request.as_ref().map(|request| request.id.clone()),
+            run: None,
+        })
+    }
+
+    /// Single machines that should be elsewhere than the rest (PL-6).
+    async fn overrides(&self, context: &Arc<Context>, next: &mut Next) -> Result<(), WriteError> {
+        let Some(declared) = self.plan.spec.active_site else {
+            return Ok(());
+        };
+        let misplaced = self.where_.misplaced_overrides > 0;
+        if misplaced {
+            self.start(context, declared.other(), Scope::Overrides, next).await?;
+        }
+        Ok(())
+    }
+
+    /// A run is due: guards, then compile, then verify, then record it.
+    async fn start(
+        &self,
+        context: &Arc<Context>,
+        to: SiteRole,
+        scope: Scope,
+        next: &mut Next,
+    ) -> Result<(), WriteError> {
+        let outlook = self.snapshot.plan(self.now, |planner| planner.outlook(&self.id, Some(to.other())));
+        let (intent, waits) = match outlook {
+            Ok(outlook) => match outlook.verdict {
+                Verdict::Run { intent, waits, .. } if intent.scope == scope => (intent, waits),
+                _ => {
+                    next.held.extend(outlook.why_not());
+                    return Ok(());
+                }
+            },
+            Err(error) => {
+                next.errors.push(error.to_string());
+                return Ok(());
+            }
+        };
+        if let Some(why) = self.drill_in_the_way(intent) {
+            next.held.push(why);
+            return Ok(());
+        }
+        let what = What::Failover {
+            intent,
+            request: self.plan.spec.request.as_ref(),
+        };
+        let compiled = match self.compile(&what) {
+            Ok(compiled) => compiled,
+            Err(why) => {
+                next.held.push(why);
+                return Ok(());
+            }
+        };
+        let facts = self.facts(context, to, &compiled);
+        for wait in &waits {
+            if let Some(guarded) = decide::guarded(wait, &facts) {
+                next.held.push(guarded.why);
+                next.until = [next.until, guarded.until].into_iter().flatten().min();
+            }
+        }
+        next.held.extend(self.not_ready(context, intent));
+        if !next.held.is_empty() {
+            return Ok(());
+        }
+        let mut annotations = BTreeMap::new();
+        if scope == Scope::Overrides {
+            annotations.insert(OVERRIDES.to_owned(), "true".to_owned());
+        }
+        next.run = self.begin(context, compiled, annotations, next).await?;
+        Ok(())
+    }
+
+    /// Verifies what was compiled with code of its own, then records it.
+    async fn begin(
+        &self,
+        context: &Arc<Context>,
+        compiled: Compiled,
+        annotations: BTreeMap<String, String>,
+        next: &mut Next,
+    ) -> Result<Option<Arc<RecoveryRun>>, WriteError> {
+        let surroundings = Surroundings {
+            highest_epoch: self.where_.highest_epoch,
+            ..Surroundings::default()
+        };
+        let findings = verify::verify(&compiled.run, &compiled.machines, &surroundings);
+        if let Some(finding) = findings.first() {
+            error!(plan = %self.key, finding = ?finding, "a compiled run would break an invariant");
+            next.errors.push(format!("{}: {}", finding.invariant.name(), finding.message));
+            return Ok(None);
+        }
+        info!(plan = %self.key, kind = ?compiled.run.kind, direction = ?compiled.run.direction, "a run begins");
+        run::create(context, &self.key.namespace, compiled, annotations).await.map(Some)
+    }
+
+    fn compile(&self, what: &What<'_>) -> Result<Compiled, String> {
+        let number = self.runs.iter().map(|run| run.spec.number).max().unwrap_or(0) + 1;
+        let epochs = self.runs.iter().map(|run| {
+            let recorded = run.status.as_ref().map_or(0, |status| status.record.epoch);
+            recorded.max(run.spec.epoch)
+        });
+        let highest_epoch = epochs.max().unwrap_or(0).max(self.where_.highest_epoch);
+        self.snapshot.plan(self.now, |planner| {
+            let forecast = match what {
+                What::Failover { intent, .. } => forecast(planner, &self.id, *intent),
+                What::Drill { .. } | What::Reprotect { .. } => None,
+            };
+            let order = Order {
+                plan: &self.id,
+                what: what.clone(),
+                number,
+                highest_epoch,
+                forecast: forecast.map(|summary| RunForecast {
+                    rto: summary.rto,
+                    rpo: summary.rpo,
+                    source: summary.source,
+                }),
+            };
+            compile::compile(planner, &order).map_err(|error| words(&error))
+        })
+    }
+
+    fn facts<'a>(&self, context: &Context, to: SiteRole, compiled: &'a Compiled) -> GuardFacts<'a> {
+        let zone = |role| {
+            let site = self.snapshot.site(self.plan.spec.sites.at(role));
+            site.map_or(jiff::tz::TimeZone::UTC, |site| site.spec.time_zone.to_jiff())
+        };
+        GuardFacts {
+            target_answers_since: context.index().answers_since(self.plan.spec.sites.at(to)),
+            last_green_drill: self.plan.status.as_ref().and_then(|status| status.last_green_drill),
+            source_zone: zone(to.other()),
+            target_zone: zone(to),
+            digest: Some(&compiled.run.digest),
+            now: self.now,
+        }
+    }
+
+    /// A planned failover waits for a drill; an unplanned one has it cleaned up first (FO-1).
+    fn drill_in_the_way(&self, intent: Intent) -> Option<String> {
+        let drill = self
+            .runs
+            .iter()
+            .find(|run| run.spec.kind == RunKind::TestFailover && !RUN.is_final(phase(run)))?;
+        let name = drill.annotations().get(DRILL).cloned().unwrap_or_default();
+        Some(match intent.failover {
+            Failover::Planned => format!("drill {name} stands: it waits until that is cleaned up"),
+            Failover::Unplanned { .. } => format!("drill {name} is cleaned up first"),
+        })
+    }
+
+    /// What must be so before machines are stopped (SA-9, RD-1).
+    fn not_ready(&self, context: &Context, intent: Intent) -> Vec<String> {
+        let index = context.index();
+        let mut reasons = Vec::new();
+        let target = self.plan.spec.sites.at(intent.to);
+        if index.answers_since(target).is_none() {
+            reasons.push(format!("site {target} does not answer"));
+        }
+        if intent.failover == Failover::Planned {
+            let source = self.plan.spec.sites.at(intent.from());
+            if index.answers_since(source).is_none() {
+                reasons.push(format!(
+                    "site {source} does not answer; a request of type Unplanned works without it"
+                ));
+            }
+        }
+        reasons
+    }
+
+    // ---- reprotect ----
+
+    /// After a commit: by itself where the pair and the policy have it so, else when a person said it.
+    async fn reprotect(
+        &self,
+        context: &Arc<Context>,
+        next: &mut Next,
+    ) -> Result<Option<Arc<RecoveryRun>>, WriteError> {
+        let Some(newest) = self.runs.iter().rev().find(|run| run.spec.kind != RunKind::TestFailover) else {
+            return Ok(None);
+        };
+        if !moves(newest) || phase(newest) != RunPhase::Committed {
+            return Ok(None);
+        }
+        // The declaration wants the machines elsewhere by now, and that goes first.
+        let here = newest.spec.direction.target();
+        if !self.asked_to_reprotect(context, newest) && !self.by_itself(newest) {
+            return Ok(None);
+        }
+        if !self.where_.all_at(here) {
+            next.held.push("it cannot be reprotected while not all of its machines are at one site".into());
+            return Ok(None);
+        }
+        let compiled = match self.compile(&What::Reprotect { towards: here.other() }) {
+            Ok(compiled) => compiled,
+            Err(why) => {
+                next.held.push(why);
+                return Ok(None);
+            }
+        };
+        self.begin(context, compiled, BTreeMap::new(), next).await
+    }
+
+    fn by_itself(&self, newest: &RecoveryRun) -> bool {
+        let direction = newest.spec.direction;
+        let failover = match newest.spec.kind {
+            RunKind::PlannedFailover => FailoverType::Planned,
+            _ => FailoverType::Unplanned,
+        };
+        self.snapshot.plan(self.now, |planner| {
+            let intent = Intent::planned(direction.target());
+            resolve(planner, &self.id, intent)
+                .is_ok_and(|resolved| reprotects_by_itself(&resolved, failover, direction))
+        })
+    }
+
+    fn asked_to_reprotect(&self, context: &Context, newest: &RecoveryRun) -> bool {
+        let Some(status) = &newest.status else {
+            return false;
+        };
+        let cache = context.cache();
+        let accepted = status.record.decisions.iter();
+        accepted
+            .filter(|entry| entry.outcome == DecisionOutcome::Accepted)
+            .filter_map(|entry| cache.decisions.get(&ObjectKey::new(&self.key.namespace, &entry.name)))
+            .any(|decision| decision.spec.action == DecisionAction::Reprotect)
+    }
+
+    // ---- evidence ----
+
+    /// Runs beyond the history go, oldest first, each kind for itself (PL-12).
+    async fn trim(&self, context: &Arc<Context>) -> Result<(), WriteError> {
+        let keep = usize::try_from(self.plan.spec.run_history.keep).unwrap_or(usize::MAX);
+        let kinds = [
+            RunKind::PlannedFailover,
+            RunKind::UnplannedFailover,
+            RunKind::TestFailover,
+            RunKind::Reprotect,
+        ];
+        for kind in kinds {
+            let ended: Vec<&Arc<RecoveryRun>> = self
+                .runs
+                .iter()
+                .filter(|run| run.spec.kind == kind && RUN.is_final(phase(run)))
+                .collect();
+            let surplus = ended.len().saturating_sub(keep);
+            for run in ended.into_iter().take(surplus) {
+                context.delete::<RecoveryRun>(&ObjectKey::of(&**run)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn record(&self, context: &Arc<Context>, next: Next) -> Result<(), WriteError> {
+        let mut status = self.plan.status.clone().unwrap_or_default();
+        status.observed_generation = self.plan.metadata.generation;
+        status.active_site = Some(self.where_.actual);
+        let current = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
+        let serving = next.run.as_ref().filter(|run| moves(run));
+        let of_run = serving.and_then(|run| {
+            Some(IntentServed {
+                active_site: run.spec.direction.target(),
+                request_id: run.spec.request_id.clone(),
+                run: Some(run.name_any().parse().ok()?),
+            })
+        });
+        status.intent_served = of_run.or_else(|| self.served()).or(next.baseline.clone());
+        status.current_run = current.and_then(|run| run.name_any().parse().ok());
+        status.last_runs = self
+            .runs
+            .iter()
+            .rev()
+            .filter(|run| RUN.is_final(phase(run)))
+            .take(32)
+            .filter_map(|run| run.name_any().parse().ok())
+            .collect();
+        status.last_green_drill = self.last_green_drill(context).or(status.last_green_drill);
+        if current.is_none() {
+            status.forecast = self.forecast();
+        }
+        status.drift = self.drift(&next);
+        self.say(context, &mut status, &next, current);
+        if let Some(until) = next.until {
+            context.queue.add_at(Key::Plan(self.key.clone()), context.clock.instant_of(until));
+        }
+        if self.plan.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let mut plan = (**self.plan).clone();
+        plan.status = Some(status);
+        context.replace_status(plan).await.map(|_| ())
+    }
+
+    fn last_green_drill(&self, context: &Context) -> Option<Timestamp> {
+        let cache = context.cache();
+        let drills = cache.drills.in_namespace(&self.key.namespace);
+        drills
+            .filter(|(_, drill)| drill.spec.plan_ref.name.as_str() == &*self.key.name)
+            .filter_map(|(_, drill)| {
+                let status = drill.status.as_ref()?;
+                let passed = status.result == Some(drover_api::DrillResult::Passed);
+                let run = ObjectKey::new(&self.key.namespace, status.run.as_ref()?.as_str());
+                let stood = cache.runs.get(&run)?.status.as_ref()?.history.iter();
+                let stood = stood.rev().find(|entry| entry.phase == RunPhase::Standing)?;
+                passed.then_some(stood.at)
+            })
+            .max()
+    }
+
+    /// What a run away from where the machines are would be.
+    fn forecast(&self) -> Option<ForecastSummary> {
+        let here = match self.where_.actual {
+            ActualSite::Secondary => SiteRole::Secondary,
+            _ => SiteRole::Primary,
+        };
+        self.snapshot.plan(self.now, |planner| {
+            let intent = planner.intent(&self.id, here.other()).ok()?;
+            forecast(planner, &self.id, intent)
+        })
+    }
+
+    fn drift(&self, next: &Next) -> Vec<String> {
+        let mut drift: Vec<String> = next.held.clone();
+        if self.where_.split > 0 {
+            drift.push(format!("{} machines run at both sites", self.where_.split));
+        }
+        drift.truncate(64);
+        for entry in &mut drift {
+            if entry.len() > 1000 {
+                *entry = entry.chars().take(1000).collect();
+            }
+        }
+        drift
+    }
+
+    fn say(
+        &self,
+        context: &Context,
+        status: &mut RecoveryPlanStatus,
+        next: &Next,
+        current: Option<&Arc<RecoveryRun>>,
+    ) {
+        let drift = status.drift.join("; ");
+        let waits = current.map(|run| ready_message(run)).unwrap_or_default();
+        let (protected, total) = (self.where_.protected, self.where_.machines);
+        let mut conditions = Conditions::of(&mut status.conditions, self.plan.metadata.generation, self.now);
+        let covered = format!("{protected} of {total} machines are protected");
+        conditions.set(PROTECTED, Status::of(protected == total), "Machines", &covered);
+        let commit = current.is_some_and(|run| phase(run) == RunPhase::CommitPending);
+        let reason = if commit { "CommitPending" } else { "NoCommitPending" };
+        conditions.set(COMMIT_PENDING, Status::of(commit), reason, "");
+        self.say_ready(context, &mut conditions);
+        if drift.is_empty() {
+            conditions.clear(DRIFTED);
+        } else {
+            conditions.set(DRIFTED, Status::True, "Held", &drift);
+        }
+        match current {
+            _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
+            Some(run) => match phase(run) {
+                RunPhase::CommitPending | RunPhase::AwaitingCompleteSync => {
+                    conditions.ready(&format!("{:?}", phase(run)), &format!("run {}: {waits}", run.name_any()));
+                }
+                RunPhase::Halted => conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any())),
+                phase => conditions.reconciling(&format!("{phase:?}"), &format!("run {}: {waits}", run.name_any())),
+            },
+            None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
+            None => conditions.ready("AsDeclared", "the machines are where they should be"),
+        }
+    }
+
+    /// Whether a failover could be started now, as far as is known (RD-1).
+    fn say_ready(&self, context: &Context, conditions: &mut Conditions<'_>) {
+        let mut missing = Vec::new();
+        {
+            let index = context.index();
+            for role in [SiteRole::Primary, SiteRole::Secondary] {
+                let site = self.plan.spec.sites.at(role);
+                if index.answers_since(site).is_none() {
+                    missing.push(format!("site {site} does not answer"));
+                }
+            }
+        }
+        let (protected, total) = (self.where_.protected, self.where_.machines);
+        if protected < total || total == 0 {
+            missing.push(format!("{protected} of {total} machines are protected"));
+        }
+        if self.where_.late > 0 {
+            missing.push(format!("{} machines are behind their RPO threshold", self.where_.late));
+        }
+        if missing.is_empty() {
+            conditions.set(FAILOVER_READY, Status::True, "Ready", "sites answer, machines are protected");
+        } else {
+            conditions.set(FAILOVER_READY, Status::False, "NotReady", &missing.join("; "));
+        }
+    }
+}
+
+fn ready_message(run: &RecoveryRun) -> String {
+    let conditions = run.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == drover_api::conditions::READY);
+    ready.next().map(|condition| condition.message.clone()).unwrap_or_default()
+}
+
+fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<ForecastSummary> {
+    let report = planner.plan(id, intent).ok()?;
+    Some(ForecastSummary {
+        waves: u32::try_from(report.waves.len()).unwrap_or(u32::MAX),
+        rto: report.forecast.rto.expected.value.clone(),
+        rpo: report.forecast.rpo.expected.map_or(Duration::ZERO, |measured| measured.value),
+        source: report.forecast.rto.source?,
+    })
+}
+
+fn words(error: &dyn std::error::Error) -> String {
+    crate::feed::Chain(error).to_string()
+}
+
+/// Compiles a run again that is on record, to make what is missing of it.
+pub(crate) fn compile_again(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    run: &Arc<RecoveryRun>,
+) -> Result<Compiled, String> {
+    let plan_key = ObjectKey::new(&key.namespace, run.spec.plan_ref.name.as_str());
+    let id = plan_id(&plan_key).ok_or("the plan has no name")?;
+    let plan = context.cache().plans.get(&plan_key).cloned().ok_or("the plan is gone")?;
+    let to = run.spec.direction.target();
+    let scope = if run.annotations().contains_key(OVERRIDES) {
+        Scope::Overrides
+    } else {
+        Scope::Plan
+    };
+    let drill = run.annotations().get(DRILL).and_then(|name| {
+        context.cache().drills.get(&ObjectKey::new(&key.namespace, name)).cloned()
+    });
+    let groups = drill.map(|drill| drill.spec.groups.clone()).unwrap_or_default();
+    let request = plan.spec.request.as_ref();
+    let request = request.filter(|request| run.spec.request_id.as_deref() == Some(&request.id));
+    let what = match run.spec.kind {
+        RunKind::TestFailover => What::Drill {
+            to,
+            recovery_point: &run.spec.recovery_point,
+            groups: &groups,
+        },
+        RunKind::Reprotect => What::Reprotect { towards: to },
+        RunKind::PlannedFailover => What::Failover {
+            intent: Intent {
+                scope,
+                ..Intent::planned(to)
+            },
+            request,
+        },
+        RunKind::UnplannedFailover => What::Failover {
+            intent: Intent {
+                scope,
+                failover: Failover::Unplanned {
+                    source_stop: run.spec.source.stop,
+                    recovery_point: run.spec.recovery_point.kind,
+                },
+                ..Intent::planned(to)
+            },
+            request,
+        },
+    };
+    let order = Order {
+        plan: &id,
+        what,
+        number: run.spec.number,
+        highest_epoch: run.spec.epoch.saturating_sub(1),
+        forecast: None,
+    };
+    let snapshot = context.snapshot();
+    snapshot.plan(context.clock.now(), |planner| {
+        compile::compile(planner, &order).map_err(|error| words(&error))
+    })
+}
+
+/// What a drill compiles, and the run that comes of it.
+pub(crate) async fn begin_drill(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    what: impl FnOnce(SiteRole) -> (SiteRole, drover_api::common::RecoveryPointChoice, Vec<drover_api::value::StepName>),
+    annotations: BTreeMap<String, String>,
+) -> Result<Result<Arc<RecoveryRun>, String>, WriteError> {
+    let found = context.cache().plans.get(key).cloned();
+    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
+        return Ok(Err("its plan is not declared".into()));
+    };
+    let case = Case {
+        key,
+        plan: &plan,
+        id,
+        snapshot: context.snapshot(),
+        where_: whereabouts(context, key, &plan),
+        runs: context.cache().runs_of(key),
+        now: context.clock.now(),
+    };
+    let here = match case.where_.actual {
+        ActualSite::Primary => SiteRole::Primary,
+        ActualSite::Secondary => SiteRole::Secondary,
+        ActualSite::Mixed | ActualSite::Unknown => {
+            return Ok(Err("it is not known at which one site the plan's machines are".into()));
+        }
+    };
+    if case.runs.iter().any(|run| !RUN.is_final(phase(run))) {
+        return Ok(Err("a run of the plan is going on: the drill waits for its end".into()));
+    }
+    let (to, recovery_point, groups) = what(here.other());
+    let drill = What::Drill {
+        to,
+        recovery_point: &recovery_point,
+        groups: &groups,
+    };
+    let compiled = match case.compile(&drill) {
+        Ok(compiled) => compiled,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut next = Next::default();
+    let run = case.begin(context, compiled, annotations, &mut next).await?;
+    Ok(run.ok_or_else(|| next.errors.join("; ")))
+}
+
+/// Whether an unplanned failover of the plan is due and a drill is in its way.
+pub(crate) fn emergency(context: &Context, key: &ObjectKey) -> bool {
+    let found = context.cache().plans.get(key).cloned();
+    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
+        return false;
+    };
+    let now = context.clock.now();
+    let case = Case {
+        key,
+        plan: &plan,
+        id,
+        snapshot: context.snapshot(),
+        where_: whereabouts(context, key, &plan),
+        runs: context.cache().runs_of(key),
+        now,
+    };
+    let served = case.served();
+    let touched = case.where_.highest_epoch > 0;
+    let start = decide::start(&plan.spec, case.where_.actual, served.as_ref(), touched, now);
+    let Start::Due { to, .. } = start else {
+        return false;
+    };
+    let intent = case.snapshot.plan(now, |planner| planner.intent(&case.id, to));
+    intent.is_ok_and(|intent| matches!(intent.failover, Failover::Unplanned { .. }))
+}
+
+/// A deleted plan waits for the run that is going on; runs stay as evidence (PL-12).
+async fn let_go(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    plan: &Arc<RecoveryPlan>,
+    runs: &[Arc<RecoveryRun>],
+) -> Result<(), WriteError> {
+    if let Some(run) = runs.iter().find(|run| !RUN.is_final(phase(run))) {
+        let mut status = plan.status.clone().unwrap_or_default();
+        let words = format!("run {} is going on; the plan goes when it has ended", run.name_any());
+        let now = context.clock.now();
+        Conditions::of(&mut status.conditions, plan.metadata.generation, now).reconciling("Deleting", &words);
+        context.later(Key::Plan(key.clone()), std::time::Duration::from_secs(5));
+        if plan.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let mut next = (**plan).clone();
+        next.status = Some(status);
+        return context.replace_status(next).await.map(|_| ());
+    }
+    let mut next = (**plan).clone();
+    next.finalizers_mut().retain(|finalizer| finalizer != FINALIZER);
+    context.replace(next).await.map(|_| ())
+}
+
+/// Machines count as protected while they replicate.
+pub(crate) fn is_protected(phase: MachinePhase) -> bool {
+    matches!(
+        phase,
+        MachinePhase::Protected | MachinePhase::ResyncRequired | MachinePhase::Resynchronizing
+    )
+}

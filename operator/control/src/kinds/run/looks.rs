@@ -1,0 +1,228 @@
+//! From what the cache and the index hold to what the engine is shown.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use drover_api::common::{RunKind, SiteRole};
+use drover_api::{DrillPhase, MachineRunStatus, RecoveryRun, RunDecisionSpec, RunRecord};
+use drover_engine::decide::{Failure, MachineView, RunView, Sight};
+use drover_world::ErrorClass;
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::state::{Answered, Inbox, RunState};
+use crate::cache::ObjectKey;
+use crate::context::Context;
+use crate::drivers::Place;
+
+static FRESH_JOURNAL: LazyLock<MachineRunStatus> = LazyLock::new(MachineRunStatus::default);
+static FRESH_RECORD: LazyLock<RunRecord> = LazyLock::new(RunRecord::default);
+
+/// Takes in what reached the run.
+pub(crate) fn refresh(
+    context: &Context,
+    key: &ObjectKey,
+    run: &RecoveryRun,
+    state: &mut RunState,
+    inbox: Inbox,
+) {
+    for answered in inbox.answers {
+        note_answer(context, state, answered);
+    }
+    for (id, report) in inbox.reports {
+        state.acting.remove(&(id, report.attempt));
+        state.reports.insert(id, report);
+    }
+    journals(context, key, state, inbox.all, &inbox.journals);
+    let target = run.spec.direction.target();
+    let index = context.index();
+    let positions: Vec<usize> = if inbox.all {
+        (0..state.sights.len()).collect()
+    } else {
+        inbox.sights.into_iter().collect()
+    };
+    for position in positions {
+        let Some(place) = state.places.get(position).and_then(Option::as_ref) else {
+            continue;
+        };
+        state.sights[position] = sight(&index, place, target);
+    }
+}
+
+fn journals(
+    context: &Context,
+    key: &ObjectKey,
+    state: &mut RunState,
+    all: bool,
+    changed: &BTreeSet<ObjectKey>,
+) {
+    let cache = context.cache();
+    if all {
+        for machine in cache.machine_runs_of(key) {
+            if let Some(position) = state.positions.get(&ObjectKey::of(&*machine)) {
+                state.journals[*position] = machine;
+            }
+        }
+        return;
+    }
+    for name in changed {
+        let position = state.positions.get(name);
+        if let (Some(position), Some(machine)) = (position, cache.machine_runs.get(name)) {
+            state.journals[*position] = std::sync::Arc::clone(machine);
+        }
+    }
+}
+
+fn sight(index: &crate::index::Index, place: &Place, target: SiteRole) -> Sight {
+    let source = target.other();
+    let at = |role: SiteRole, drill| index.instance(place.sites.at(role), &place.instance(role, drill));
+    Sight {
+        source: at(source, false),
+        target: at(target, false),
+        drill: at(target, true),
+        link: index.link(&place.pair, &place.subject.primary),
+        fenced: index.fence(place.sites.at(source), place.subject.at(source)),
+    }
+}
+
+/// What a driver answered: a failure is remembered with the instant of its retry (PR-5).
+fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
+    let position = answered.position;
+    if let Some(asked) = &mut state.asked[position]
+        && asked.effect == answered.effect
+        && asked.epoch == answered.epoch
+    {
+        asked.open = false;
+    }
+    let former = state.failures[position].take();
+    let Err(error) = answered.result else {
+        state.failures[position] = former.filter(|former| former.effect != answered.effect);
+        return;
+    };
+    if error.epoch_seen.is_some_and(|seen| seen > answered.epoch) {
+        // Whoever acted at the newer epoch will be seen; that is no failure of the machine.
+        return;
+    }
+    let same = former.filter(|former| former.effect == answered.effect && former.epoch == answered.epoch);
+    let attempts = same.map_or(0, |former| former.attempts).saturating_add(1);
+    let pair = state.places[position].as_ref().map(|place| place.pair.clone());
+    let pause = retry_pause(context, pair.as_ref(), &error.class, attempts);
+    let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
+    // A retry asks again.
+    state.asked[position] = None;
+    state.failures[position] = Some(Failure {
+        effect: answered.effect,
+        epoch: answered.epoch,
+        error,
+        attempts,
+        at: answered.at,
+        retry_at,
+    });
+}
+
+/// The pause before the next attempt, by the schedule of the machine's policy.
+pub(crate) fn retry_pause(
+    context: &Context,
+    pair: Option<&crate::index::PairKey>,
+    class: &ErrorClass,
+    attempts: u32,
+) -> std::time::Duration {
+    if *class != ErrorClass::Retryable {
+        return std::time::Duration::ZERO;
+    }
+    let cache = context.cache();
+    let policy = pair.and_then(|pair| cache.policies.get(&pair.policy));
+    let schedule = policy.map(|policy| policy.spec.retry.clone()).unwrap_or_default();
+    let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    let pause = schedule.pauses.get(nth).unwrap_or(&schedule.then_every);
+    pause.as_std()
+}
+
+/// Shows the engine what is known of the run.
+pub(crate) fn view<T>(
+    context: &Context,
+    run: &RecoveryRun,
+    state: &RunState,
+    decisions: &[(&str, &RunDecisionSpec)],
+    look: impl FnOnce(&RunView<'_>) -> T,
+) -> T {
+    let machines: Vec<MachineView<'_>> = state
+        .journals
+        .iter()
+        .zip(&state.sights)
+        .zip(&state.failures)
+        .map(|((machine, sight), failure)| MachineView {
+            journal: machine.status.as_ref().unwrap_or(&FRESH_JOURNAL),
+            sight,
+            failure: failure.as_ref(),
+        })
+        .collect();
+    let record = run.status.as_ref().map_or(&*FRESH_RECORD, |status| &status.record);
+    look(&RunView {
+        shape: &state.shape,
+        record,
+        machines: &machines,
+        decisions,
+        actions: &state.reports,
+        intent_withdrawn: withdrawn(context, run),
+        now: context.clock.now(),
+    })
+}
+
+/// Whether the declaration no longer wants what the run does (PL-8, FO-1).
+fn withdrawn(context: &Context, run: &RecoveryRun) -> bool {
+    let namespace = run.namespace().unwrap_or_default();
+    match run.spec.kind {
+        RunKind::PlannedFailover | RunKind::UnplannedFailover => {
+            let plan = ObjectKey::new(&namespace, run.spec.plan_ref.name.as_str());
+            let cache = context.cache();
+            // A plan that is gone says nothing: the run goes on as it was reviewed.
+            let declared = cache.plans.get(&plan).and_then(|plan| plan.spec.active_site);
+            declared.is_some_and(|declared| declared != run.spec.direction.target()) && !of_override(run)
+        }
+        RunKind::TestFailover => drill_ends(context, run),
+        RunKind::Reprotect => false,
+    }
+}
+
+/// Whether the run moves single machines while its plan stays where it is (PL-6).
+fn of_override(run: &RecoveryRun) -> bool {
+    run.annotations().contains_key(OVERRIDES)
+}
+
+/// Marks a run that moves single machines.
+pub(crate) const OVERRIDES: &str = "drover.dev/overrides";
+/// The drill that a run carries out: its name.
+pub(crate) const DRILL: &str = "drover.dev/drill";
+/// The uid of that drill: one of the same name made later is another.
+pub(crate) const DRILL_UID: &str = "drover.dev/drill-uid";
+
+/// Whether what a drill made is to go: it was deleted, it expired, or it is in the way.
+fn drill_ends(context: &Context, run: &RecoveryRun) -> bool {
+    let Some(drill) = drill(context, run) else {
+        return true;
+    };
+    let expired = drill
+        .status
+        .as_ref()
+        .and_then(|status| status.expires)
+        .is_some_and(|expires| expires <= context.clock.now());
+    let in_the_way = drill.status.as_ref().is_some_and(|status| {
+        matches!(status.phase, DrillPhase::CleaningUp | DrillPhase::CleanedUp)
+    });
+    drill.metadata.deletion_timestamp.is_some() || expired || in_the_way
+}
+
+fn drill(context: &Context, run: &RecoveryRun) -> Option<std::sync::Arc<drover_api::RecoveryDrill>> {
+    let name = run.annotations().get(DRILL)?;
+    let uid = run.annotations().get(DRILL_UID)?;
+    let key = ObjectKey::new(run.namespace().as_deref().unwrap_or_default(), name);
+    let found = context.cache().drills.get(&key).cloned();
+    found.filter(|drill| drill.metadata.uid.as_ref() == Some(uid))
+}
+
+/// When the drill of a run expires.
+pub(crate) fn drill_expires(context: &Context, key: &ObjectKey) -> Option<Timestamp> {
+    let run = context.cache().runs.get(key).cloned()?;
+    drill(context, &run)?.status.as_ref()?.expires
+}

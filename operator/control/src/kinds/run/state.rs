@@ -1,0 +1,177 @@
+//! What a process keeps of a run between two looks at it. All of it can be made anew from the API and the
+//! drivers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use drover_api::{Consistency, MachineRun, RecoveryRun};
+use drover_engine::decide::{ActionId, ActionReport, Failure, Shape, Sight};
+use drover_world::{Effect, FabricError, Observed};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::cache::ObjectKey;
+use crate::context::{Context, Runs};
+use crate::drivers::Place;
+
+/// What a process keeps of a run.
+pub(crate) struct RunState {
+    pub(crate) uid: String,
+    pub(crate) shape: Shape,
+    /// Position of each machine run, by its name.
+    pub(crate) positions: BTreeMap<ObjectKey, usize>,
+    pub(crate) journals: Vec<Arc<MachineRun>>,
+    /// The protected machines, and where they stand; nothing for one that is not protected any more.
+    pub(crate) machines: Vec<ObjectKey>,
+    pub(crate) places: Vec<Option<Place>>,
+    pub(crate) sights: Vec<Sight>,
+    pub(crate) failures: Vec<Option<Failure>>,
+    /// What each machine's drivers were asked for last.
+    pub(crate) asked: Vec<Option<Asked>>,
+    pub(crate) reports: BTreeMap<ActionId, ActionReport>,
+    /// Attempts of actions that are under way in this process.
+    pub(crate) acting: BTreeSet<(ActionId, u32)>,
+    /// When the counts were written last.
+    pub(crate) counted: Option<Instant>,
+}
+
+/// A request to a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) effect: Effect,
+    pub(crate) epoch: u64,
+    pub(crate) at: Instant,
+    /// Whether the driver did not answer yet.
+    pub(crate) open: bool,
+}
+
+/// What reached a run since it was looked at last.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    /// Machines of which something else is seen.
+    pub(crate) sights: BTreeSet<usize>,
+    /// Machine runs that changed.
+    pub(crate) journals: BTreeSet<ObjectKey>,
+    /// What drivers answered.
+    pub(crate) answers: Vec<Answered>,
+    /// What came of actions.
+    pub(crate) reports: Vec<(ActionId, ActionReport)>,
+    /// Everything is to be looked at.
+    pub(crate) all: bool,
+}
+
+/// What a driver answered.
+pub(crate) struct Answered {
+    pub(crate) position: usize,
+    pub(crate) effect: Effect,
+    pub(crate) epoch: u64,
+    pub(crate) result: Result<(), FabricError>,
+    pub(crate) at: Timestamp,
+}
+
+impl RunState {
+    /// Everything anew; the machines are in hand from now on.
+    pub(crate) fn of(
+        context: &Context,
+        key: &ObjectKey,
+        run: &RecoveryRun,
+        machine_runs: Vec<Arc<MachineRun>>,
+    ) -> Self {
+        let specs: Vec<_> = machine_runs.iter().map(|machine| machine.spec.clone()).collect();
+        let count = machine_runs.len();
+        let positions = machine_runs
+            .iter()
+            .enumerate()
+            .map(|(position, machine)| (ObjectKey::of(&**machine), position))
+            .collect();
+        let (machines, places) = places(context, key, &specs);
+        let mut runs = context.runs();
+        for (position, machine) in machines.iter().enumerate() {
+            let hands = runs.hands.entry(machine.clone()).or_default();
+            hands.insert((key.clone(), position));
+        }
+        runs.inbox(key).all = true;
+        drop(runs);
+        Self {
+            uid: run.metadata.uid.clone().unwrap_or_default(),
+            shape: Shape::of(run.spec.clone(), &specs),
+            positions,
+            journals: machine_runs,
+            machines,
+            places,
+            sights: vec![blind(); count],
+            failures: vec![None; count],
+            asked: vec![None; count],
+            reports: BTreeMap::new(),
+            acting: BTreeSet::new(),
+            counted: None,
+        }
+    }
+}
+
+/// What is seen before anything was looked at.
+fn blind() -> Sight {
+    fn unknown<T>() -> Observed<T> {
+        Observed::Unknown {
+            since: Timestamp::UNIX_EPOCH,
+            last: None,
+        }
+    }
+    Sight {
+        source: unknown(),
+        target: unknown(),
+        drill: unknown(),
+        link: unknown(),
+        fenced: None,
+    }
+}
+
+fn places(
+    context: &Context,
+    run: &ObjectKey,
+    specs: &[drover_api::MachineRunSpec],
+) -> (Vec<ObjectKey>, Vec<Option<Place>>) {
+    let cache = context.cache();
+    let found = specs.iter().map(|spec| {
+        let group = ObjectKey::new(&run.namespace, spec.machine.protection_group.as_str());
+        let machine = cache.member(&group, spec.machine.name.as_str());
+        let consistency = if spec.consistency_group {
+            Consistency::Group
+        } else {
+            Consistency::PerMachine
+        };
+        match machine {
+            Some(machine) => (
+                ObjectKey::of(&**machine),
+                Some(Place::of(&run.namespace, &machine.spec, consistency)),
+            ),
+            None => (ObjectKey::default(), None),
+        }
+    });
+    found.unzip()
+}
+
+impl Runs {
+    /// Where what reaches a run is laid down.
+    pub(crate) fn inbox(&mut self, run: &ObjectKey) -> &mut Inbox {
+        self.inboxes.entry(run.clone()).or_default()
+    }
+
+    pub(crate) fn take_inbox(&mut self, run: &ObjectKey) -> Inbox {
+        std::mem::take(self.inbox(run))
+    }
+
+    /// A run lets go of its machines; returns them.
+    pub(crate) fn release(&mut self, run: &ObjectKey) -> Vec<ObjectKey> {
+        let mut released = Vec::new();
+        self.hands.retain(|machine, hands| {
+            let before = hands.len();
+            hands.retain(|(holder, _)| holder != run);
+            if hands.len() < before {
+                released.push(machine.clone());
+            }
+            !hands.is_empty()
+        });
+        released
+    }
+}

@@ -1,0 +1,259 @@
+//! What the status of a run says: its record, its counts, what it reached, and why it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::common::RunKind;
+use drover_api::conditions::COMMIT_PENDING;
+use drover_api::value::Duration as ApiDuration;
+use drover_api::{
+    ActionKind, ActionState, DecisionOutcome, PhaseEntry, RecoveryRun, RecoveryRunSpec,
+    RecoveryRunStatus, RunCounts, RunDecision, RunPhase, RunRecord, StepState,
+};
+use drover_engine::decide::{Releaser, Wait};
+use jiff::Timestamp;
+
+use super::state::RunState;
+use super::status_of;
+use crate::conditions::{Conditions, Status};
+use crate::context::Context;
+use crate::write::WriteError;
+
+/// A run's counts are written at most so often between two barriers.
+const COUNTS_EVERY: Duration = Duration::from_millis(500);
+
+/// The run with a new record: written before anything is done about it.
+pub(crate) fn with_record(
+    run: &Arc<RecoveryRun>,
+    state: &mut RunState,
+    record: RunRecord,
+    waits: &[Wait],
+    now: Timestamp,
+) -> RecoveryRun {
+    let mut status = status_of(run);
+    status.record = record;
+    entered(&mut status, now);
+    reached(run, state, &mut status, now);
+    conditions(run, &mut status, waits, now);
+    state.counted = Some(tokio::time::Instant::now());
+    let mut next = (**run).clone();
+    next.status = Some(status);
+    next
+}
+
+/// Writes what changed between two barriers, at most so often.
+pub(crate) async fn count(
+    context: &Arc<Context>,
+    run: Arc<RecoveryRun>,
+    state: &mut RunState,
+    waits: &[Wait],
+) -> Result<Arc<RecoveryRun>, WriteError> {
+    if run.status.is_none() || state.counted.is_some_and(|counted| counted.elapsed() < COUNTS_EVERY) {
+        return Ok(run);
+    }
+    let now = context.clock.now();
+    let mut status = status_of(&run);
+    reached(&run, state, &mut status, now);
+    conditions(&run, &mut status, waits, now);
+    if run.status.as_ref() == Some(&status) {
+        return Ok(run);
+    }
+    state.counted = Some(tokio::time::Instant::now());
+    let mut next = (*run).clone();
+    next.status = Some(status);
+    context.replace_status(next).await
+}
+
+/// Notes when the phase was entered.
+pub(crate) fn entered(status: &mut RecoveryRunStatus, now: Timestamp) {
+    if status.history.is_empty() && status.record.phase != RunPhase::Pending {
+        // The first step goes through `Pending` without being written there.
+        status.history.push(PhaseEntry {
+            phase: RunPhase::Pending,
+            at: now,
+        });
+    }
+    let last = status.history.last().map(|entry| entry.phase);
+    if last != Some(status.record.phase) {
+        status.history.push(PhaseEntry {
+            phase: status.record.phase,
+            at: now,
+        });
+        // The API takes 64; what matters of more is the newest.
+        if status.history.len() > 64 {
+            status.history.remove(1);
+        }
+    }
+}
+
+/// Counts, and what was reached of the objectives.
+fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, now: Timestamp) {
+    let mut counts = RunCounts::default();
+    let mut worst = None;
+    for machine in &state.journals {
+        let Some(journal) = &machine.status else { continue };
+        let entered = journal.enter.state == StepState::Done
+            && journal.enter.epoch >= status.record.movement_epoch;
+        let failed = [&journal.leave, &journal.enter, &journal.back, &journal.synchronize]
+            .iter()
+            .any(|step| step.state == StepState::Failed && step.epoch >= status.record.epoch);
+        counts.left += u32::from(journal.leave.state == StepState::Done);
+        counts.healthy += u32::from(entered);
+        counts.failed += u32::from(failed);
+        let loss = journal.point.as_ref().and_then(|point| point.loss.as_ref());
+        worst = worst.max(loss.map(ApiDuration::as_std));
+    }
+    status.machines = counts;
+    let up = matches!(status.record.phase, RunPhase::CommitPending | RunPhase::Standing);
+    if up && status.rto.is_none() {
+        let begun = status.history.first().map_or(now, |entry| entry.at);
+        let took = Duration::try_from(now.duration_since(begun)).unwrap_or_default();
+        status.rto = Some(ApiDuration::from_std(took));
+        status.rpo = match run.spec.kind {
+            RunKind::PlannedFailover => Some(ApiDuration::ZERO),
+            _ => worst.map(ApiDuration::from_std),
+        };
+    }
+}
+
+/// Conditions as kstatus reads them: waiting for a person is no reconciling (KU-1).
+pub(crate) fn conditions(
+    run: &RecoveryRun,
+    status: &mut RecoveryRunStatus,
+    waits: &[Wait],
+    now: Timestamp,
+) {
+    let phase = status.record.phase;
+    let halt = status.record.halt.clone();
+    let mut words: Vec<String> = waits.iter().map(|wait| in_words(run, wait)).collect();
+    words.dedup();
+    let message = words.join("; ");
+    let reason = format!("{phase:?}");
+    let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
+    match phase {
+        RunPhase::Halted => {
+            let why = halt.map(|halt| halt.reason).unwrap_or_default();
+            conditions.stalled("Halted", &format!("{why}; a person decides Resume or Cancel"));
+        }
+        RunPhase::CommitPending => {
+            conditions.ready(&reason, "machines run at the target; a commit or a cancel is awaited");
+        }
+        RunPhase::AwaitingCompleteSync => {
+            conditions.ready(&reason, "synchronised; a person says CompleteSync");
+        }
+        RunPhase::Committed => conditions.ready(&reason, "committed"),
+        RunPhase::Cancelled => conditions.ready(&reason, "cancelled; machines are at the source"),
+        RunPhase::Protected => conditions.ready(&reason, "machines are protected"),
+        RunPhase::Standing => conditions.ready(&reason, "the drill stands"),
+        RunPhase::CleanedUp => conditions.ready(&reason, "nothing is left of the drill"),
+        _ => conditions.reconciling(&reason, &message),
+    }
+    if phase == RunPhase::CommitPending {
+        conditions.set(
+            COMMIT_PENDING,
+            Status::True,
+            "CommitPending",
+            "other recovery points are kept until the commit",
+        );
+    } else if status.conditions.iter().any(|condition| condition.type_ == COMMIT_PENDING) {
+        let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
+        conditions.set(COMMIT_PENDING, Status::False, &reason, "");
+    }
+}
+
+/// For what it waits, and who can release it.
+fn in_words(run: &RecoveryRun, wait: &Wait) -> String {
+    let who = match wait.reason.releaser() {
+        Releaser::Progress | Releaser::Time => String::new(),
+        Releaser::Operations => "; whoever can bring it back".to_owned(),
+        Releaser::Person(actions) => {
+            let actions: Vec<String> = actions.iter().map(|action| format!("{action:?}")).collect();
+            format!("; a person decides {}", actions.join(" or "))
+        }
+    };
+    let group = match &wait.reason {
+        drover_engine::decide::WaitReason::Action { group, .. }
+        | drover_engine::decide::WaitReason::Approval { group, .. } => {
+            let named = run.spec.groups.get(*group).map(|group| group.name.to_string());
+            named.map(|name| format!(" (group {name})")).unwrap_or_default()
+        }
+        _ => String::new(),
+    };
+    format!("{}{group}{who}", wait.reason)
+}
+
+/// Says something on the run that is not the engine's word.
+pub(crate) fn say(status: &mut RecoveryRunStatus, reason: &str, message: &str, now: Timestamp) {
+    Conditions::of(&mut status.conditions, None, now).ready(reason, message);
+}
+
+/// A run that cannot go on, whoever decides what.
+pub(crate) async fn stall(
+    context: &Arc<Context>,
+    run: &Arc<RecoveryRun>,
+    reason: &str,
+    message: &str,
+) -> Result<(), WriteError> {
+    let mut next = (**run).clone();
+    let mut status = status_of(run);
+    let now = context.clock.now();
+    Conditions::of(&mut status.conditions, run.metadata.generation, now).stalled(reason, message);
+    if run.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    next.status = Some(status);
+    context.replace_status(next).await.map(|_| ())
+}
+
+/// A decision with what became of it; nothing while the run has not answered it.
+pub(crate) fn answered(
+    context: &Context,
+    run: &RecoveryRun,
+    decision: &RunDecision,
+) -> Option<RunDecision> {
+    let name = decision.metadata.name.as_deref().unwrap_or_default();
+    let ours = run.metadata.uid.as_deref() == Some(decision.spec.run_ref.uid.as_str());
+    let now = context.clock.now();
+    let (outcome, reason, at) = if ours {
+        let record = &run.status.as_ref()?.record;
+        let entry = record.decisions.iter().find(|entry| entry.name == name)?;
+        (entry.outcome, entry.reason.clone(), entry.at)
+    } else {
+        let why = "it was taken on an earlier run of this name: look again";
+        (DecisionOutcome::Refused, Some(why.to_owned()), now)
+    };
+    let mut next = decision.clone();
+    let mut status = next.status.take().unwrap_or_default();
+    status.outcome = Some(outcome);
+    status.reason = reason;
+    status.at = Some(at);
+    status.unauthenticated = context.settings.unauthenticated;
+    let message = status.reason.clone().unwrap_or_default();
+    let mut conditions = Conditions::of(&mut status.conditions, decision.metadata.generation, now);
+    match outcome {
+        DecisionOutcome::Accepted => conditions.ready("Accepted", &message),
+        DecisionOutcome::Refused => conditions.stalled("Refused", &message),
+    }
+    next.status = Some(status);
+    Some(next)
+}
+
+/// The instants at which running actions end by time: waits, and attempts that take too long.
+pub(crate) fn action_deadlines(spec: &RecoveryRunSpec, status: &RecoveryRunStatus) -> Vec<Timestamp> {
+    let mut deadlines = Vec::new();
+    for (group, record) in spec.groups.iter().zip(&status.record.groups) {
+        let pairs = group.before.iter().zip(&record.before).chain(group.after.iter().zip(&record.after));
+        for (action, state) in pairs {
+            let (ActionState::Running, Some(since)) = (state.state, state.since) else {
+                continue;
+            };
+            if let Ok(ActionKind::Wait(wait)) = action.kind() {
+                deadlines.extend(since.checked_add(wait.duration.as_std()).ok());
+            }
+            if let Some(timeout) = &action.timeout {
+                deadlines.extend(since.checked_add(timeout.as_std()).ok());
+            }
+        }
+    }
+    deadlines
+}

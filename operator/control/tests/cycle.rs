@@ -1,0 +1,66 @@
+//! The whole life of three machines: protected, failed over, committed, reprotected, failed back.
+
+mod lab;
+
+use drover_api::{ActualSite, MachinePhase, RunPhase};
+use drover_simulator::Latency;
+use lab::{Lab, SHOP};
+
+async fn all(lab: &Lab, phase: MachinePhase) -> bool {
+    let machines = lab.machines().await;
+    machines.len() == 3
+        && machines
+            .iter()
+            .all(|machine| machine.status.as_ref().is_some_and(|status| status.phase == phase))
+}
+
+async fn until_all(lab: &Lab, phase: MachinePhase) {
+    lab.until(&format!("all {phase:?}"), async |lab| all(lab, phase).await).await;
+}
+
+async fn until_at(lab: &Lab, site: ActualSite) {
+    lab.until(&format!("at {site:?}"), async |lab| {
+        lab.plan().await.status.and_then(|status| status.active_site) == Some(site)
+    })
+    .await;
+}
+
+async fn there_and_back(latency: Latency) {
+    let lab = Lab::new(latency).await;
+    lab.create(SHOP).await;
+    until_all(&lab, MachinePhase::Protected).await;
+    until_at(&lab, ActualSite::Primary).await;
+
+    lab.set_active("secondary").await;
+    lab.until_phase("shop-1", RunPhase::CommitPending).await;
+    until_all(&lab, MachinePhase::CommitPending).await;
+    until_at(&lab, ActualSite::Secondary).await;
+    lab.sound();
+
+    lab.decide("shop-1", "Commit").await;
+    lab.until_phase("shop-1", RunPhase::Committed).await;
+    lab.until_phase("shop-2", RunPhase::Protected).await;
+    until_all(&lab, MachinePhase::Protected).await;
+    lab.sound();
+
+    lab.set_active("primary").await;
+    lab.until_phase("shop-3", RunPhase::CommitPending).await;
+    lab.decide("shop-3", "Commit").await;
+    lab.until_phase("shop-3", RunPhase::Committed).await;
+    lab.until_phase("shop-4", RunPhase::Protected).await;
+    until_all(&lab, MachinePhase::Protected).await;
+    until_at(&lab, ActualSite::Primary).await;
+    lab.sound();
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_and_back_at_once() {
+    // SPEC: FO-2, FO-5, FO-9, FB-2
+    there_and_back(Latency::Zero).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_and_back_in_believable_times() {
+    // SPEC: FO-2, FO-5, FO-9, FB-2, PL-3
+    there_and_back(Latency::Realistic).await;
+}

@@ -1,0 +1,84 @@
+//! JSON with the bytes that `kubectl` writes.
+//!
+//! What was applied last is kept as text in an annotation. If that text differed by a byte, each of
+//! the two tools would find something to change after the other.
+
+use serde_json::Value;
+
+/// The JSON of a value as Go's encoder writes it: keys in order, no spaces, and escapes that are safe
+/// inside HTML; ended by a line break.
+pub fn text(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, &mut text);
+    text.push('\n');
+    text
+}
+
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(map) => {
+            // Whether the map of `serde_json` is in order depends on a feature that any crate may set.
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            text.push('{');
+            for (position, (key, value)) in entries.into_iter().enumerate() {
+                if position > 0 {
+                    text.push(',');
+                }
+                string(key, text);
+                text.push(':');
+                write(value, text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::String(value) => string(value, text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
+    }
+}
+
+fn string(value: &str, text: &mut String) {
+    text.push('"');
+    for each in value.chars() {
+        match each {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(each)));
+            }
+            _ => text.push(each),
+        }
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn it_is_what_go_writes() {
+        let value = json!({ "b": [1, true, null], "a": "x<y> & \"z\"\n\u{1}웹", "c": {} });
+        assert_eq!(
+            text(&value),
+            "{\"a\":\"x\\u003cy\\u003e \\u0026 \\\"z\\\"\\n\\u0001웹\",\"b\":[1,true,null],\"c\":{}}\n"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&text(&value)).unwrap(), value);
+    }
+}

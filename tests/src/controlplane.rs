@@ -338,6 +338,15 @@ impl ControlPlane {
     }
 }
 
+/// The `kubectl` that belongs to the control plane, for use with another API.
+///
+/// # Errors
+///
+/// If the binaries can be neither found nor built.
+pub fn kubectl_path() -> Result<PathBuf, Error> {
+    Ok(assets()?.join("kubectl"))
+}
+
 /// The folder of binaries.
 fn assets() -> Result<PathBuf, Error> {
     if let Some(folder) = env::var_os("DROVER_CONTROLPLANE") {

@@ -73,7 +73,11 @@ impl Errand {
 
     /// Carries it out, for as long as it may take.
     pub(crate) async fn run(self, context: &Arc<Context>) -> ActionReport {
-        let limit = self.action.timeout.as_ref().map_or(DEFAULT_LIMIT, |timeout| timeout.as_std());
+        let limit = self
+            .action
+            .timeout
+            .as_ref()
+            .map_or(DEFAULT_LIMIT, |timeout| timeout.as_std());
         let attempt = self.attempt;
         let result = match tokio::time::timeout(limit, self.attempt(context)).await {
             Ok(result) => result,
@@ -123,12 +127,19 @@ impl Errand {
             // A program may end without reading; that is its own affair.
             drop(input.write_all(self.about.to_string().as_bytes()).await);
         }
-        let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
+        let output = child
+            .wait_with_output()
+            .await
+            .map_err(|error| error.to_string())?;
         if output.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let last = said
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default();
         Err(format!("{program} ended with {}: {last}", output.status))
     }
 
@@ -138,7 +149,9 @@ impl Errand {
         };
         let Some(place) = &self.machine else {
             return Err(match &http.url {
-                Some(url) => format!("{url} cannot be called: only machines of simulated sites can, yet"),
+                Some(url) => {
+                    format!("{url} cannot be called: only machines of simulated sites can, yet")
+                }
                 None => "the machine is none of this run".into(),
             });
         };
@@ -155,7 +168,10 @@ impl Errand {
         if status == http.expect_status {
             return Ok(());
         }
-        Err(format!("it answered {status} and not {}", http.expect_status))
+        Err(format!(
+            "it answered {status} and not {}",
+            http.expect_status
+        ))
     }
 
     async fn dns(&self, context: &Context, dns: &DnsAction) -> Result<(), String> {

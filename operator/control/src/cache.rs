@@ -174,8 +174,15 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// The machines of a group, by their name in it.
-    pub(crate) fn members(&self, group: &ObjectKey) -> impl Iterator<Item = &Arc<ProtectedMachine>> {
-        let keys = self.members.get(group).into_iter().flat_map(BTreeMap::values);
+    pub(crate) fn members(
+        &self,
+        group: &ObjectKey,
+    ) -> impl Iterator<Item = &Arc<ProtectedMachine>> {
+        let keys = self
+            .members
+            .get(group)
+            .into_iter()
+            .flat_map(BTreeMap::values);
         keys.filter_map(|key| self.machines.get(key))
     }
 
@@ -185,7 +192,11 @@ impl Cache {
     }
 
     /// The parts of a machine in runs.
-    pub(crate) fn parts_of(&self, group: &ObjectKey, name: &str) -> impl Iterator<Item = &Arc<MachineRun>> {
+    pub(crate) fn parts_of(
+        &self,
+        group: &ObjectKey,
+        name: &str,
+    ) -> impl Iterator<Item = &Arc<MachineRun>> {
         let key = (group.clone(), name.to_owned());
         let parts = self.parts.get(&key).into_iter().flatten();
         parts.filter_map(|part| self.machine_runs.get(part))
@@ -205,6 +216,12 @@ impl Cache {
     /// The protected machine that a site calls so.
     pub(crate) fn native(&self, site: &SiteName, name: &MachineName) -> Option<&ObjectKey> {
         self.natives.get(&(site.clone(), name.clone()))
+    }
+
+    /// The protected machines that have a place at a site, whether they are there or not.
+    pub(crate) fn at_site(&self, site: &SiteName) -> Vec<ObjectKey> {
+        let here = self.natives.iter().filter(|((at, _), _)| at == site);
+        here.map(|(_, key)| key.clone()).collect()
     }
 
     /// The runs of a plan, oldest first.
@@ -235,10 +252,6 @@ impl Cache {
         });
         ours.map(|(key, _)| key.clone()).collect()
     }
-
-    pub(crate) fn machine_run_count(&self, run: &ObjectKey) -> usize {
-        self.of_run.get(run).map_or(0, BTreeMap::len)
-    }
 }
 
 /// A kind that is kept in the cache.
@@ -249,7 +262,13 @@ pub(crate) trait Kept: Resource<DynamicType = ()> + Clone + Sized {
     fn table(cache: &mut Cache) -> &mut Table<Self>;
 
     /// Keeps secondary orders in step.
-    fn noted(_cache: &mut Cache, _key: &ObjectKey, _now: Option<&Arc<Self>>, _before: Option<&Arc<Self>>) {}
+    fn noted(
+        _cache: &mut Cache,
+        _key: &ObjectKey,
+        _now: Option<&Arc<Self>>,
+        _before: Option<&Arc<Self>>,
+    ) {
+    }
 }
 
 macro_rules! kept {
@@ -288,12 +307,18 @@ impl Kept for RecoveryPlan {
         now: Option<&Arc<Self>>,
         before: Option<&Arc<Self>>,
     ) {
-        for group in before.into_iter().flat_map(|plan| groups_of(&key.namespace, plan)) {
+        for group in before
+            .into_iter()
+            .flat_map(|plan| groups_of(&key.namespace, plan))
+        {
             if let Some(plans) = cache.plans_of_group.get_mut(&group) {
                 plans.remove(key);
             }
         }
-        for group in now.into_iter().flat_map(|plan| groups_of(&key.namespace, plan)) {
+        for group in now
+            .into_iter()
+            .flat_map(|plan| groups_of(&key.namespace, plan))
+        {
             let plans = cache.plans_of_group.entry(group).or_default();
             plans.insert(key.clone());
         }
@@ -302,7 +327,11 @@ impl Kept for RecoveryPlan {
 
 /// The protection groups that a plan names.
 fn groups_of(namespace: &str, plan: &RecoveryPlan) -> BTreeSet<ObjectKey> {
-    let whole = plan.spec.groups.iter().flat_map(|group| &group.protection_groups);
+    let whole = plan
+        .spec
+        .groups
+        .iter()
+        .flat_map(|group| &group.protection_groups);
     let single = plan
         .spec
         .groups
@@ -341,7 +370,12 @@ impl Kept for ProtectedMachine {
         &mut cache.machines
     }
 
-    fn noted(cache: &mut Cache, key: &ObjectKey, now: Option<&Arc<Self>>, before: Option<&Arc<Self>>) {
+    fn noted(
+        cache: &mut Cache,
+        key: &ObjectKey,
+        now: Option<&Arc<Self>>,
+        before: Option<&Arc<Self>>,
+    ) {
         let place = |machine: &Arc<Self>| {
             let group = ObjectKey::new(&key.namespace, machine.spec.group_ref.name.as_str());
             (group, machine.spec.machine.as_str().to_owned())
@@ -362,7 +396,11 @@ impl Kept for ProtectedMachine {
             cache.natives.insert(native, key.clone());
         }
         if let Some((group, name)) = now.map(place) {
-            cache.members.entry(group).or_default().insert(name, key.clone());
+            cache
+                .members
+                .entry(group)
+                .or_default()
+                .insert(name, key.clone());
         }
     }
 }
@@ -374,12 +412,20 @@ impl Kept for MachineRun {
         &mut cache.machine_runs
     }
 
-    fn noted(cache: &mut Cache, key: &ObjectKey, now: Option<&Arc<Self>>, before: Option<&Arc<Self>>) {
+    fn noted(
+        cache: &mut Cache,
+        key: &ObjectKey,
+        now: Option<&Arc<Self>>,
+        before: Option<&Arc<Self>>,
+    ) {
         let Some(any) = now.or(before) else { return };
         let run = ObjectKey::new(&key.namespace, any.spec.run.as_str());
         let machine = &any.spec.machine;
         let group = ObjectKey::new(&key.namespace, machine.protection_group.as_str());
-        let parts = cache.parts.entry((group, machine.name.to_string())).or_default();
+        let parts = cache
+            .parts
+            .entry((group, machine.name.to_string()))
+            .or_default();
         if now.is_some() {
             parts.insert(key.clone());
         } else {

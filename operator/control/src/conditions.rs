@@ -27,7 +27,10 @@ impl<'a> Conditions<'a> {
     /// Sets a condition.
     pub(crate) fn set(&mut self, kind: &str, status: Status, reason: &str, message: &str) {
         let message = shortened(message);
-        let found = self.list.iter_mut().find(|condition| condition.type_ == kind);
+        let found = self
+            .list
+            .iter_mut()
+            .find(|condition| condition.type_ == kind);
         let Some(condition) = found else {
             self.list.push(Condition {
                 type_: kind.to_owned(),
@@ -104,6 +107,8 @@ fn shortened(message: &str) -> String {
     if message.len() <= LONGEST {
         return message.to_owned();
     }
-    let end = (0..=LONGEST - 3).rev().find(|at| message.is_char_boundary(*at));
+    let end = (0..=LONGEST - 3)
+        .rev()
+        .find(|at| message.is_char_boundary(*at));
     format!("{}...", &message[..end.unwrap_or(0)])
 }

@@ -1,6 +1,7 @@
 //! What every reconcile function is given.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,6 +86,8 @@ pub(crate) struct Context {
     written: Mutex<BTreeMap<ObjectKey, Instant>>,
     slots: Mutex<Slots>,
     tasks: Mutex<JoinSet<()>>,
+    /// Events told by this incarnation.
+    pub(crate) events: AtomicU64,
 }
 
 /// The runs that this process carries on.
@@ -128,6 +131,7 @@ impl Context {
             written: Mutex::default(),
             slots: Mutex::default(),
             tasks: Mutex::default(),
+            events: AtomicU64::new(0),
         })
     }
 
@@ -172,7 +176,10 @@ impl Context {
     }
 
     /// Starts a task that ends with this incarnation.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::AbortHandle {
+    pub(crate) fn spawn(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::AbortHandle {
         let mut tasks = lock(&self.tasks);
         // Those that ended are not kept.
         while tasks.try_join_next().is_some() {}

@@ -170,7 +170,10 @@ impl Snapshot {
             .map(|problem| {
                 let hint = problem.hint.as_ref();
                 let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                format!("{}: {}{hint} [{}]", problem.path, problem.message, problem.code)
+                format!(
+                    "{}: {}{hint} [{}]",
+                    problem.path, problem.message, problem.code
+                )
             })
             .collect()
     }
@@ -181,15 +184,6 @@ impl Snapshot {
 
     pub(crate) fn policy(&self, key: &ObjectKey) -> Option<&Arc<ReplicationPolicy>> {
         self.policies.get(key)
-    }
-
-    pub(crate) fn mapping(&self, key: &ObjectKey) -> Option<&Arc<NetworkMapping>> {
-        self.mappings.get(key)
-    }
-
-    /// A group with who is protected in place of its selector.
-    pub(crate) fn group(&self, key: &ObjectKey) -> Option<&Arc<ProtectionGroup>> {
-        self.groups.get(key)
     }
 
     pub(crate) fn inventories(&self) -> &Inventories {
@@ -220,7 +214,11 @@ impl Snapshot {
     }
 }
 
-fn remembered(cache: &Cache, key: &ObjectKey, group: &Arc<ProtectionGroup>) -> Arc<ProtectionGroup> {
+fn remembered(
+    cache: &Cache,
+    key: &ObjectKey,
+    group: &Arc<ProtectionGroup>,
+) -> Arc<ProtectionGroup> {
     if group.spec.selector.is_none() {
         return Arc::clone(group);
     }

@@ -52,7 +52,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn of(namespace: &str, machine: &ProtectedMachineSpec, consistency: Consistency) -> Self {
+    pub(crate) fn of(
+        namespace: &str,
+        machine: &ProtectedMachineSpec,
+        consistency: Consistency,
+    ) -> Self {
         let shared = consistency == Consistency::Group;
         Self {
             sites: machine.sites.clone(),
@@ -198,18 +202,27 @@ impl Context {
     /// The open driver of a pair.
     pub(crate) fn replicator(&self, pair: &PairKey) -> Option<Arc<dyn Replicator>> {
         let drivers = self.drivers();
-        drivers.pairs.get(pair).map(|open| Arc::clone(&open.replicator))
+        drivers
+            .pairs
+            .get(pair)
+            .map(|open| Arc::clone(&open.replicator))
     }
 
     /// Opens the driver of a site, or leaves it as it is where nothing about it changed.
-    pub(crate) async fn open_site(self: &Arc<Self>, site: &Site) -> Result<Arc<dyn Fabric>, FabricError> {
+    pub(crate) async fn open_site(
+        self: &Arc<Self>,
+        site: &Site,
+    ) -> Result<Arc<dyn Fabric>, FabricError> {
         let name = site_name(site)?;
         if let Some(open) = self.drivers().sites.get(&name)
             && open.spec == site.spec
         {
             return Ok(Arc::clone(&open.fabric));
         }
-        let driver = self.registry.of_fabric(&site.spec.fabric).map_err(|none| unsupported(&none))?;
+        let driver = self
+            .registry
+            .of_fabric(&site.spec.fabric)
+            .map_err(|none| unsupported(&none))?;
         let secrets = self.secrets_of(&site.spec).await?;
         let config = SiteConfig {
             name: &name,
@@ -243,8 +256,14 @@ impl Context {
         {
             return Ok(Arc::clone(&open.replicator));
         }
-        let driver = self.registry.of_replicator(&policy.replicator).map_err(|none| unsupported(&none))?;
-        let secrets = [self.secrets_of(&sites[0].spec).await?, self.secrets_of(&sites[1].spec).await?];
+        let driver = self
+            .registry
+            .of_replicator(&policy.replicator)
+            .map_err(|none| unsupported(&none))?;
+        let secrets = [
+            self.secrets_of(&sites[0].spec).await?,
+            self.secrets_of(&sites[1].spec).await?,
+        ];
         let config = PairConfig {
             primary: SiteConfig {
                 name: &pair.primary,
@@ -275,7 +294,12 @@ impl Context {
     /// Closes the driver of a site that is not declared any more.
     pub(crate) fn close_site(&self, name: &str) {
         let mut drivers = self.drivers();
-        let Some(key) = drivers.sites.keys().find(|site| site.as_str() == name).cloned() else {
+        let Some(key) = drivers
+            .sites
+            .keys()
+            .find(|site| site.as_str() == name)
+            .cloned()
+        else {
             return;
         };
         if let Some(open) = drivers.sites.remove(&key) {
@@ -296,7 +320,10 @@ impl Context {
                 Err(_) => return Err(not_now("the API did not answer for the site's secrets")),
             };
             let data = found.and_then(|secret| secret.data).unwrap_or_default();
-            let entries = data.into_iter().map(|(name, value)| (name, value.0)).collect();
+            let entries = data
+                .into_iter()
+                .map(|(name, value)| (name, value.0))
+                .collect();
             secrets.insert(namespace, name, entries);
         }
         Ok(secrets)
@@ -398,7 +425,11 @@ async fn observe_pair(context: Arc<Context>, pair: PairKey, replicator: Arc<dyn 
         match answer {
             Ok(sightings) => {
                 cursor = Some(sightings.cursor);
+                let known = context.index().pair_answers(&pair);
                 let changed = context.index().take_links(&pair, sightings, now);
+                if !known {
+                    context.all_changed(&pair.primary);
+                }
                 for name in changed {
                     context.machine_changed(&pair.primary, &name);
                 }
@@ -407,10 +438,7 @@ async fn observe_pair(context: Arc<Context>, pair: PairKey, replicator: Arc<dyn 
                 cursor = None;
                 if context.index().lose_pair(&pair, now) {
                     warn!(primary = %pair.primary, secondary = %pair.secondary, %error, "the replicator does not answer");
-                    let machines = context.index().machines_of(&pair);
-                    for name in machines {
-                        context.machine_changed(&pair.primary, &name);
-                    }
+                    context.all_changed(&pair.primary);
                 }
             }
         }
@@ -450,10 +478,7 @@ impl Context {
     /// A site answers again, or does not any more.
     fn site_turned(&self, site: &SiteName) {
         self.queue.add(Key::Site(ObjectKey::new("", site.as_str())));
-        let machines = self.index().machines_at(site);
-        for name in machines {
-            self.machine_changed(site, &name);
-        }
+        self.all_changed(site);
         let plans: Vec<ObjectKey> = {
             let cache = self.cache();
             let here = cache.plans.iter().filter(|(_, plan)| {
@@ -464,11 +489,14 @@ impl Context {
         for plan in plans {
             self.queue.add(Key::Plan(plan));
         }
-        // Machines that were never seen there wait for it too.
-        let runs: Vec<ObjectKey> = self.runs().inboxes.keys().cloned().collect();
-        for run in runs {
-            self.runs().inbox(&run).all = true;
-            self.queue.add(Key::Run(run));
+    }
+
+    /// What is known of a whole site or pair turned: everybody with a place there looks anew, also those
+    /// who were never seen there.
+    fn all_changed(&self, site: &SiteName) {
+        let machines = self.cache().at_site(site);
+        for machine in machines {
+            self.wake(machine);
         }
     }
 
@@ -478,9 +506,14 @@ impl Context {
 
     /// Something about a machine that a site calls so is different: whoever has it in hand looks.
     fn machine_changed(&self, site: &SiteName, name: &drover_api::value::MachineName) {
-        let Some(machine) = self.cache().native(site, name).cloned() else {
-            return;
-        };
+        let machine = self.cache().native(site, name).cloned();
+        if let Some(machine) = machine {
+            self.wake(machine);
+        }
+    }
+
+    /// Whoever has the machine in hand looks.
+    fn wake(&self, machine: ObjectKey) {
         let mut runs = self.runs();
         let hands = runs.hands.get(&machine).cloned().unwrap_or_default();
         for (run, position) in &hands {

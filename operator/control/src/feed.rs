@@ -33,9 +33,16 @@ where
     K: Followed + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let api: Api<K> = Api::all(context.client.clone());
-    let mut events = std::pin::pin!(watcher::watcher(api, watcher::Config::default()));
+    let begin = || watcher::watcher(api.clone(), watcher::Config::default()).boxed();
+    let mut events = begin();
     let mut listed = BTreeSet::new();
-    while let Some(event) = events.next().await {
+    loop {
+        let Ok(event) = tokio::time::timeout(SILENT, events.next()).await else {
+            // Nothing at all for so long: the connection may be dead without anybody having said so.
+            events = begin();
+            continue;
+        };
+        let Some(event) = event else { return };
         match event {
             Ok(Event::Apply(object)) => put(&context, object),
             Ok(Event::Delete(object)) => {
@@ -58,6 +65,9 @@ where
         }
     }
 }
+
+/// After so long without anything a watch is begun again.
+const SILENT: Duration = Duration::from_mins(10);
 
 /// How long a broken watch rests before it is begun again.
 const BROKEN: Duration = Duration::from_secs(1);
@@ -82,7 +92,9 @@ fn forget_missing<K: Followed>(context: &Context, listed: &BTreeSet<ObjectKey>) 
         let mut cache = context.cache();
         let table = K::table(&mut cache);
         let missing = table.iter().filter(|(key, _)| !listed.contains(key));
-        missing.map(|(key, object)| (key.clone(), version(&**object))).collect()
+        missing
+            .map(|(key, object)| (key.clone(), version(&**object)))
+            .collect()
     };
     for (key, version) in missing {
         remove::<K>(context, &key, version);
@@ -111,8 +123,20 @@ impl Context {
             let cache = self.cache();
             let here = |key: &&ObjectKey| namespace.is_none_or(|here| &*key.namespace == here);
             (
-                cache.plans.iter().map(|(key, _)| key).filter(here).cloned().collect(),
-                cache.groups.iter().map(|(key, _)| key).filter(here).cloned().collect(),
+                cache
+                    .plans
+                    .iter()
+                    .map(|(key, _)| key)
+                    .filter(here)
+                    .cloned()
+                    .collect(),
+                cache
+                    .groups
+                    .iter()
+                    .map(|(key, _)| key)
+                    .filter(here)
+                    .cloned()
+                    .collect(),
             )
         };
         for group in groups {
@@ -217,7 +241,10 @@ impl Followed for RecoveryDrill {
             return;
         };
         if let Some(run) = any.status.as_ref().and_then(|status| status.run.as_ref()) {
-            context.queue.add(Key::Run(ObjectKey::new(&change.key.namespace, run.as_str())));
+            context.queue.add(Key::Run(ObjectKey::new(
+                &change.key.namespace,
+                run.as_str(),
+            )));
         }
         let plan = ObjectKey::new(&change.key.namespace, any.spec.plan_ref.name.as_str());
         context.later(Key::Plan(plan), GATHER);
@@ -230,8 +257,11 @@ impl Followed for RecoveryRun {
         let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
             return;
         };
-        let phase = |run: &Arc<Self>| run.status.as_ref().map(|status| status.record.phase);
-        let moved = change.now.as_ref().and_then(phase) != change.before.as_ref().and_then(phase);
+        let stand = |run: &Arc<Self>| {
+            let record = &run.status.as_ref()?.record;
+            Some((record.phase, record.decisions.len()))
+        };
+        let moved = change.now.as_ref().and_then(stand) != change.before.as_ref().and_then(stand);
         if !moved && change.now.is_some() && change.before.is_some() {
             return;
         }
@@ -250,7 +280,11 @@ impl Followed for MachineRun {
             return;
         };
         let run = ObjectKey::new(&change.key.namespace, any.spec.run.as_str());
-        context.runs().inbox(&run).journals.insert(change.key.clone());
+        context
+            .runs()
+            .inbox(&run)
+            .journals
+            .insert(change.key.clone());
         context.queue.add(Key::Run(run));
     }
 }

@@ -51,14 +51,18 @@ impl<K, V> Default for View<K, V> {
 }
 
 impl<K: Ord + Clone, V: PartialEq> View<K, V> {
-    /// Takes in what was seen and returns what is different now. After a time of not knowing that is
-    /// everything: unknown has become known.
+    /// Takes in what was seen and returns what is different now.
     fn take(&mut self, sightings: Sightings<K, V>, now: Timestamp) -> Vec<K> {
         let was_unknown = self.answers_since.is_none();
         let mut changed = Vec::new();
         if sightings.complete {
             let seen: BTreeMap<K, V> = sightings.seen.into_iter().collect();
-            changed.extend(self.values.keys().filter(|key| !seen.contains_key(key)).cloned());
+            changed.extend(
+                self.values
+                    .keys()
+                    .filter(|key| !seen.contains_key(key))
+                    .cloned(),
+            );
             for (key, value) in &seen {
                 if self.values.get(key) != Some(value) {
                     changed.push(key.clone());
@@ -82,7 +86,6 @@ impl<K: Ord + Clone, V: PartialEq> View<K, V> {
         if was_unknown {
             self.unknown_since = None;
             self.answers_since = Some(now);
-            return self.values.keys().cloned().collect();
         }
         changed
     }
@@ -140,13 +143,6 @@ impl Index {
         view.instances.lost(now)
     }
 
-    /// Names of the machines that were seen at a site last.
-    pub(crate) fn machines_at(&self, site: &SiteName) -> Vec<MachineName> {
-        let view = self.sites.get(site);
-        let keys = view.into_iter().flat_map(|view| view.instances.values.keys());
-        keys.map(|key| key.name.clone()).collect()
-    }
-
     pub(crate) fn take_links(
         &mut self,
         pair: &PairKey,
@@ -162,15 +158,16 @@ impl Index {
         view.links.lost(now)
     }
 
-    /// Names of the machines whose links were seen last.
-    pub(crate) fn machines_of(&self, pair: &PairKey) -> Vec<MachineName> {
-        let view = self.pairs.get(pair);
-        let keys = view.into_iter().flat_map(|view| view.links.values.keys());
-        keys.cloned().collect()
+    /// Whether a replicator answers.
+    pub(crate) fn pair_answers(&self, pair: &PairKey) -> bool {
+        self.pairs
+            .get(pair)
+            .is_some_and(|view| view.links.answers_since.is_some())
     }
 
     pub(crate) fn instance(&self, site: &SiteName, key: &InstanceKey) -> Observed<Instance> {
-        let value = |seen: Option<&InstanceSeen>| seen.map_or(Instance::ABSENT, |seen| seen.instance);
+        let value =
+            |seen: Option<&InstanceSeen>| seen.map_or(Instance::ABSENT, |seen| seen.instance);
         match self.sites.get(site) {
             Some(view) => view.instances.observed(value, key),
             None => unknown(),
@@ -216,14 +213,23 @@ impl Index {
         self.sites.get(site)?.inventory.as_ref()
     }
 
-    pub(crate) fn take_fences(&mut self, site: &SiteName, fences: Vec<(MachineName, u64)>) -> Vec<MachineName> {
+    pub(crate) fn take_fences(
+        &mut self,
+        site: &SiteName,
+        fences: Vec<(MachineName, u64)>,
+    ) -> Vec<MachineName> {
         let view = self.sites.entry(site.clone()).or_default();
         let now: BTreeMap<MachineName, u64> = fences.into_iter().collect();
         let changed = now
             .iter()
             .filter(|(name, epoch)| view.fences.get(*name) != Some(*epoch))
             .map(|(name, _)| name.clone())
-            .chain(view.fences.keys().filter(|name| !now.contains_key(*name)).cloned())
+            .chain(
+                view.fences
+                    .keys()
+                    .filter(|name| !now.contains_key(*name))
+                    .cloned(),
+            )
             .collect();
         view.fences = now;
         changed
@@ -238,11 +244,6 @@ impl Index {
         self.sites.get(site)?.instances.answers_since
     }
 
-    /// Since when a site does not answer.
-    pub(crate) fn unknown_since(&self, site: &SiteName) -> Option<Timestamp> {
-        self.sites.get(site)?.instances.unknown_since
-    }
-
     /// The highest epoch that anything reports for a machine.
     pub(crate) fn highest_epoch(&self, site: &SiteName, machine: &MachineName) -> u64 {
         let Some(view) = self.sites.get(site) else {
@@ -253,7 +254,10 @@ impl Index {
                 name: machine.clone(),
                 drill,
             };
-            view.instances.values.get(&key).map_or(0, |seen| seen.instance.epoch)
+            view.instances
+                .values
+                .get(&key)
+                .map_or(0, |seen| seen.instance.epoch)
         };
         let fence = view.fences.get(machine).copied().unwrap_or(0);
         of(false).max(of(true)).max(fence)

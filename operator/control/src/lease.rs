@@ -170,7 +170,9 @@ impl Elector {
         let ours = former.is_some_and(|former| {
             former.holder_identity.as_deref() == Some(self.identity.as_str())
         });
-        let transitions = former.and_then(|former| former.lease_transitions).unwrap_or(0);
+        let transitions = former
+            .and_then(|former| former.lease_transitions)
+            .unwrap_or(0);
         let acquired = former.and_then(|former| former.acquire_time.clone());
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),

@@ -149,7 +149,9 @@ async fn worker(context: Arc<Context>) {
     let mut failures = std::collections::BTreeMap::<Key, u32>::new();
     loop {
         let key = context.queue.next().await;
-        let outcome = AssertUnwindSafe(reconcile(&context, &key)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(reconcile(&context, &key))
+            .catch_unwind()
+            .await;
         context.queue.done(&key);
         let failed = match outcome {
             Ok(Ok(())) => {
@@ -172,7 +174,9 @@ async fn worker(context: Arc<Context>) {
         };
         let count = failed.entry(key.clone()).or_default();
         *count = count.saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(1 << (*count - 1).min(6)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << (*count - 1).min(6))
+            .min(LONGEST_PAUSE);
         context.later(key, pause);
     }
 }

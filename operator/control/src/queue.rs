@@ -171,10 +171,4 @@ impl Queue {
             self.wake.notify_one();
         }
     }
-
-    /// Whether nothing is ready or in hand; timers may be pending.
-    pub(crate) fn is_idle(&self) -> bool {
-        let state = self.state();
-        state.queued.is_empty() && state.in_hand.is_empty()
-    }
 }

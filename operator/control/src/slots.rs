@@ -18,7 +18,12 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// Whether the machine has a place; else it waits for one.
-    pub(crate) fn enter(&mut self, context: &Context, site: &SiteName, machine: &ObjectKey) -> bool {
+    pub(crate) fn enter(
+        &mut self,
+        context: &Context,
+        site: &SiteName,
+        machine: &ObjectKey,
+    ) -> bool {
         let limit = {
             let cache = context.cache();
             let found = cache.sites.get(&ObjectKey::new("", site.as_str()));
@@ -29,7 +34,10 @@ impl Slots {
             return true;
         }
         if taken.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-            self.waiting.entry(site.clone()).or_default().insert(machine.clone());
+            self.waiting
+                .entry(site.clone())
+                .or_default()
+                .insert(machine.clone());
             return false;
         }
         taken.insert(machine.clone());

@@ -76,7 +76,9 @@ impl Context {
         let key = ObjectKey::of(&object);
         let api = K::api(self.client.clone(), &key.namespace);
         let params = PostParams::default();
-        let answer = self.ask(api.replace_status(&key.name, &params, &object)).await;
+        let answer = self
+            .ask(api.replace_status(&key.name, &params, &object))
+            .await;
         self.take_answer(&key, answer).await
     }
 

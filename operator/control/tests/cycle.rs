@@ -9,38 +9,46 @@ use lab::{Lab, SHOP};
 async fn all(lab: &Lab, phase: MachinePhase) -> bool {
     let machines = lab.machines().await;
     machines.len() == 3
-        && machines
-            .iter()
-            .all(|machine| machine.status.as_ref().is_some_and(|status| status.phase == phase))
+        && machines.iter().all(|machine| {
+            machine
+                .status
+                .as_ref()
+                .is_some_and(|status| status.phase == phase)
+        })
 }
 
-async fn until_all(lab: &Lab, phase: MachinePhase) {
-    lab.until(&format!("all {phase:?}"), async |lab| all(lab, phase).await).await;
+async fn until_all(lab: &mut Lab, phase: MachinePhase) {
+    lab.until(&format!("all {phase:?}"), async |lab| all(lab, phase).await)
+        .await;
 }
 
-async fn until_at(lab: &Lab, site: ActualSite) {
+async fn until_at(lab: &mut Lab, site: ActualSite) {
     lab.until(&format!("at {site:?}"), async |lab| {
-        lab.plan().await.status.and_then(|status| status.active_site) == Some(site)
+        lab.plan()
+            .await
+            .status
+            .and_then(|status| status.active_site)
+            == Some(site)
     })
     .await;
 }
 
 async fn there_and_back(latency: Latency) {
-    let lab = Lab::new(latency).await;
+    let mut lab = Lab::new(latency).await;
     lab.create(SHOP).await;
-    until_all(&lab, MachinePhase::Protected).await;
-    until_at(&lab, ActualSite::Primary).await;
+    until_all(&mut lab, MachinePhase::Protected).await;
+    until_at(&mut lab, ActualSite::Primary).await;
 
     lab.set_active("secondary").await;
     lab.until_phase("shop-1", RunPhase::CommitPending).await;
-    until_all(&lab, MachinePhase::CommitPending).await;
-    until_at(&lab, ActualSite::Secondary).await;
+    until_all(&mut lab, MachinePhase::CommitPending).await;
+    until_at(&mut lab, ActualSite::Secondary).await;
     lab.sound();
 
     lab.decide("shop-1", "Commit").await;
     lab.until_phase("shop-1", RunPhase::Committed).await;
     lab.until_phase("shop-2", RunPhase::Protected).await;
-    until_all(&lab, MachinePhase::Protected).await;
+    until_all(&mut lab, MachinePhase::Protected).await;
     lab.sound();
 
     lab.set_active("primary").await;
@@ -48,8 +56,8 @@ async fn there_and_back(latency: Latency) {
     lab.decide("shop-3", "Commit").await;
     lab.until_phase("shop-3", RunPhase::Committed).await;
     lab.until_phase("shop-4", RunPhase::Protected).await;
-    until_all(&lab, MachinePhase::Protected).await;
-    until_at(&lab, ActualSite::Primary).await;
+    until_all(&mut lab, MachinePhase::Protected).await;
+    until_at(&mut lab, ActualSite::Primary).await;
     lab.sound();
 }
 

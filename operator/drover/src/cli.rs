@@ -1,6 +1,8 @@
 //! What may be written on the command line, and what `--help` says about it.
 
 mod cluster;
+mod decide;
+mod local;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use jiff::Timestamp;
 use crate::output::Color;
 
 pub use cluster::*;
+pub use decide::*;
+pub use local::*;
 
 const STYLES: Styles = Styles::styled();
 
@@ -30,7 +34,7 @@ on a terminal only, and not when NO_COLOR is set.";
 ///
 /// Sites, protection groups, network mappings and recovery plans are declared in manifests, as for
 /// Kubernetes. `validate`, `plan` and `graph` read manifests from files and need no cluster; `apply` and
-/// those after it speak to one, or to Drover's own API.
+/// those after it speak to one, or to Drover's own API, which `up` brings.
 #[derive(Debug, Parser)]
 #[command(name = "drover", version, styles = STYLES)]
 #[command(arg_required_else_help = true, max_term_width = 100, after_long_help = EXIT_CODES)]
@@ -106,6 +110,10 @@ pub enum Command {
     Accept(Accept),
     /// Protect the machines of a committed failover in the other direction
     Reprotect(Reprotect),
+    /// Run Drover here: an API for kubectl, the operator, and a live view
+    Up(Up),
+    /// Play the whole life of a shop of twelve machines, in about twenty seconds
+    Demo(Demo),
     /// Print the definitions of the kinds, for a cluster
     Crd(Crd),
     /// Print completions for a shell

@@ -2,8 +2,8 @@
 //!
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
 //! [`files`] to [`findings`] are the way from paths to what is wrong, [`plans`] shows what a run would
-//! do, [`cluster`] speaks to an API, [`reports`] shows what came from there, and everything that is
-//! said goes through [`output`].
+//! do, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
+//! operator of its own, [`demo`] shows them at work, and everything that is said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
 //! Standard output is data, standard error is talk; how a command ends is one of three [`exit`] codes.
@@ -11,6 +11,7 @@
 mod cli;
 mod cluster;
 mod commands;
+mod demo;
 mod drawing;
 mod exit;
 mod failure;
@@ -23,6 +24,7 @@ mod report;
 mod reports;
 mod tables;
 mod text;
+mod up;
 
 use std::process::ExitCode;
 

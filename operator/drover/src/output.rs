@@ -3,7 +3,7 @@
 //! Whoever reads may stop reading, as `head` does. That is no error and nothing is said about it; the
 //! rest of the command is done and its exit code is the true one, because a pipeline may look at it.
 
-use std::io::{self, BufWriter, IsTerminal, StderrLock, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
 use crate::failure::Failure;
 use crate::text::Style;
@@ -23,19 +23,20 @@ pub enum Color {
 /// Columns where nothing says how many there are.
 const USUAL_WIDTH: usize = 80;
 
-/// Standard output and standard error, held for the whole command.
+/// Standard output, held for the whole command, and standard error.
 #[derive(Debug)]
 pub struct Output {
     data: BufWriter<UntilClosed<StdoutLock<'static>>>,
-    talk: StderrLock<'static>,
+    // Not locked: other threads write logs there while a command goes on.
+    talk: Stderr,
     data_style: Style,
     talk_style: Style,
 }
 
 impl Output {
-    /// Takes hold of both.
+    /// Takes hold of them.
     pub fn new(color: Color) -> Self {
-        let (stdout, stderr) = (io::stdout().lock(), io::stderr().lock());
+        let (stdout, stderr) = (io::stdout().lock(), io::stderr());
         let (width, talk_width) = (width(&stdout), width(&stderr));
         Self {
             data_style: Style::new(is_colored(color, &stdout), width),

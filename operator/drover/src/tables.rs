@@ -78,17 +78,21 @@ fn cell(column: &str, value: &Value) -> Cell {
         other => other.to_string(),
     };
     match (column, text.as_str()) {
-        ("Ready", "False") | ("Phase", "Failed" | "Halted" | "Inconsistent") => Cell::bad(text),
+        ("Ready", "False")
+        | ("Phase", "Failed" | "Halted" | "Inconsistent")
+        | ("Reachable", "Unknown")
+        | ("Outcome", "Refused") => Cell::bad(text),
         ("Phase", "CommitPending" | "AwaitingCompleteSync" | "NotProtected" | "ResyncRequired") => {
             Cell::notable(text)
         }
-        ("Reachable", "Unknown") | ("Outcome", "Refused") => Cell::bad(text),
         _ => text.into(),
     }
 }
 
 fn age(value: &Value, now: Timestamp) -> String {
-    let at = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let at = value
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok());
     at.map_or_else(|| "-".to_owned(), |at| moments::ago(at, now))
 }
 
@@ -130,7 +134,12 @@ mod tests {
         assert_eq!(at(&object, ".status.phase"), Some(&json!("x")));
         let ready = ".status.conditions[?(@.type==\"Ready\")].status";
         assert_eq!(at(&object, ready), Some(&json!("False")));
-        for nothing in [".spec.phase", ".status.phase.more", "status", ".status[?(@.a==\"b\")].c"] {
+        for nothing in [
+            ".spec.phase",
+            ".status.phase.more",
+            "status",
+            ".status[?(@.a==\"b\")].c",
+        ] {
             assert_eq!(at(&object, nothing), None, "{nothing}");
         }
     }
@@ -143,7 +152,10 @@ mod tests {
                 let path = column.json_path;
                 let fields = path.replace("[?(@.type==\"Ready\")]", "");
                 let plain = |each: char| each.is_ascii_alphanumeric() || each == '.';
-                assert!(fields.starts_with('.') && fields.chars().all(plain), "{path}");
+                assert!(
+                    fields.starts_with('.') && fields.chars().all(plain),
+                    "{path}"
+                );
             }
         }
     }
@@ -163,11 +175,14 @@ mod tests {
         let now = "2026-11-20T14:30:00Z".parse().unwrap();
         let table = Rows::new(info, false).table(&[object], now);
         let text = table.render(Style::new(false, 80), "");
-        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
         assert_eq!(
             text,
-            "NAME    PLAN  KIND           DIRECTION    PHASE          HEALTHY  RTO  RPO  AGE\n\
-             shop-7  shop  PlannedFailo…  ToSecondary  CommitPending       12  7m   -    30m\n"
+            "NAME    PLAN  KIND            DIRECTION    PHASE          HEALTHY  RTO  RPO  AGE\n\
+             shop-7  shop  PlannedFailov…  ToSecondary  CommitPending       12  7m   -    30m\n"
         );
     }
 }

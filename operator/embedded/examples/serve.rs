@@ -11,7 +11,12 @@ use drover_embedded::{Api, Options, ServeOptions};
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("a folder is needed")?);
     let crds = KINDS.iter().map(|kind| (kind.crd)()).collect();
-    let api = Api::open(Options { data: Some(folder.clone()), crds, ..Options::default() }).await?;
+    let api = Api::open(Options {
+        data: Some(folder.clone()),
+        crds,
+        ..Options::default()
+    })
+    .await?;
     let server = api.serve(ServeOptions::default()).await?;
     fs::write(folder.join("kubeconfig"), server.kubeconfig())?;
     std::future::pending::<()>().await;

@@ -1,5 +1,6 @@
 //! From what a client sent to what would be stored: the steps that every write goes through.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
     call::Call,
     definition,
     error::{Cause, Refusal},
-    event, metadata,
+    event, metadata, negotiate,
     object::{Draft, Entry},
     request::FieldValidation,
     rules::{Part, Rules},
@@ -24,7 +25,9 @@ pub(crate) struct Admitted {
 /// Checks that `object` is of the kind of the request, and turns it to the stored shape.
 pub(crate) fn identify(call: &Call, object: &mut Value) -> Result<(), Refusal> {
     if !object.is_object() {
-        return Err(Refusal::bad_request("the object provided is unrecognized (must be of type Object)"));
+        return Err(Refusal::bad_request(
+            "the object provided is unrecognized (must be of type Object)",
+        ));
     }
     let (api_version, kind) = (call.api_version(), call.resource.kind.as_str());
     let resource = &call.resource;
@@ -41,17 +44,41 @@ pub(crate) fn identify(call: &Call, object: &mut Value) -> Result<(), Refusal> {
         object["kind"] = json!(kind);
     } else if given.1 != kind || given.0 != api_version.as_str() {
         let group = &resource.group;
-        let expected = format!("{}/{}", if group.is_empty() { "" } else { group }, call.version().name);
-        return Err(if given.0 == api_version.as_str() {
-            wrong("kind", given.1, kind)
-        } else {
-            wrong("API version", given.0, expected.trim_start_matches('/'))
-        });
+        let expected = format!(
+            "{}/{}",
+            if group.is_empty() { "" } else { group },
+            call.version().name
+        );
+        return Err(
+            if given.0 == api_version.as_str() && !resource.traits.bare_items {
+                let (name, given) = (
+                    object["metadata"]["name"].as_str(),
+                    given.1.as_str().unwrap_or_default(),
+                );
+                let subject = crate::error::Subject {
+                    kind: given,
+                    ..resource.subject(name.unwrap_or_default())
+                };
+                Refusal::invalid(
+                    subject,
+                    &[Cause::invalid(
+                        "kind",
+                        &json!(given).to_string(),
+                        &format!("must be {kind}"),
+                    )],
+                )
+            } else if given.0 == api_version.as_str() {
+                wrong("kind", given.1, kind)
+            } else {
+                wrong("API version", given.0, expected.trim_start_matches('/'))
+            },
+        );
     }
     if resource.is_view {
         event::to_stored(object);
     }
-    let read = metadata::normalise(&object["metadata"]).map_err(|error| unreadable(call, &error))?;
+    let read =
+        metadata::normalise(&object["metadata"]).map_err(|error| unreadable(call, &error))?;
     object["metadata"] = read;
     place(call, object)
 }
@@ -64,7 +91,9 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Refusal> {
         if given.is_empty() {
             return Ok(());
         }
-        return Err(Refusal::bad_request("namespace is not allowed on this type"));
+        return Err(Refusal::bad_request(
+            "namespace is not allowed on this type",
+        ));
     }
     if !given.is_empty() && given != call.namespace {
         return Err(Refusal::bad_request(
@@ -77,18 +106,29 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Refusal> {
 
 fn unreadable(call: &Call, why: &str) -> Refusal {
     let (kind, version) = (&call.resource.kind, &call.version().name);
-    Refusal::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
+    let words = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
+    let is_patch = negotiate::content_type(&call.headers).ends_with("patch+json");
+    if is_patch && call.resource.traits.bare_items {
+        return Refusal::unprocessable(&words);
+    }
+    Refusal::bad_request(words)
 }
 
 /// Prunes, fills in defaults, and tells of unknown fields as the client asked.
 fn admit(call: &Call, object: &mut Value) -> Result<Vec<String>, Refusal> {
     let rules = &call.version().rules;
-    let unknown = rules.admit(object).map_err(|error| unreadable(call, &error))?;
-    let words: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let unknown = rules
+        .admit(object)
+        .map_err(|error| unreadable(call, &error))?;
+    let words: Vec<String> = unknown
+        .iter()
+        .map(|path| format!("unknown field \"{path}\""))
+        .collect();
     match call.query.field_validation("CreateOptions")? {
-        FieldValidation::Strict if !words.is_empty() => {
-            Err(unreadable(call, &format!("strict decoding error: {}", words.join(", "))))
-        }
+        FieldValidation::Strict if !words.is_empty() => Err(unreadable(
+            call,
+            &format!("strict decoding error: {}", words.join(", ")),
+        )),
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Strict | FieldValidation::Warn => Ok(words),
     }
@@ -100,7 +140,9 @@ pub(crate) fn create(call: &Call, mut object: Value) -> Result<Admitted, Refusal
     let metadata = &mut object["metadata"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if !text(&metadata["resourceVersion"]).is_empty() {
-        return Err(Refusal::bad_request("resourceVersion should not be set on objects to be created"));
+        // An internal error, as the real API server has it.
+        let why = "resourceVersion should not be set on objects to be created";
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "", why));
     }
     let stem = text(&metadata["generateName"]);
     if text(&metadata["name"]).is_empty() && !stem.is_empty() {
@@ -109,7 +151,17 @@ pub(crate) fn create(call: &Call, mut object: Value) -> Result<Admitted, Refusal
     }
     metadata["uid"] = json!(core.ids.uid());
     metadata["creationTimestamp"] = json!(time::seconds((core.now)()));
-    drop_fields(metadata, &["resourceVersion", "selfLink", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]);
+    drop_fields(
+        metadata,
+        &[
+            "resourceVersion",
+            "selfLink",
+            "managedFields",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+        ],
+    );
     if call.resource.traits.generation {
         metadata["generation"] = json!(1);
     }
@@ -134,14 +186,24 @@ pub(crate) fn replace(call: &Call, stored: &Entry, mut object: Value) -> Result<
     let given = &object["metadata"];
     let uid = given["uid"].as_str().unwrap_or_default();
     if !uid.is_empty() && uid != &*stored.meta.uid {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", stored.meta.uid);
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            stored.meta.uid
+        );
         return Err(Refusal::conflict(subject, &why));
     }
     let version = given["resourceVersion"].as_str().unwrap_or_default();
     if version.is_empty() {
         if !call.resource.traits.unconditional_update {
-            let cause = Cause::invalid("metadata.resourceVersion", "0x0", "must be specified for an update");
-            let plural = crate::error::Subject { kind: &call.resource.plural, ..subject };
+            let cause = Cause::invalid(
+                "metadata.resourceVersion",
+                "0",
+                "must be specified for an update",
+            );
+            let plural = crate::error::Subject {
+                kind: &call.resource.plural,
+                ..subject
+            };
             return Err(Refusal::invalid(plural, &[cause]));
         }
     } else if version != stored.version.to_string() {
@@ -165,7 +227,14 @@ pub(crate) fn replace(call: &Call, stored: &Entry, mut object: Value) -> Result<
 /// What the server alone writes stays as it was.
 fn keep_metadata(new: &mut Value, old: &Value) {
     drop_fields(new, &["selfLink", "managedFields", "resourceVersion"]);
-    for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"] {
+    for field in [
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generateName",
+    ] {
         match old.get(field) {
             Some(value) => new[field] = value.clone(),
             None => drop_fields(new, &[field]),
@@ -175,7 +244,9 @@ fn keep_metadata(new: &mut Value, old: &Value) {
 
 /// The status of `object` over everything else of `stored`.
 fn status(call: &Call, stored: &Entry, mut object: Value) -> Result<Admitted, Refusal> {
-    let status = object.as_object_mut().and_then(|object| object.remove("status"));
+    let status = object
+        .as_object_mut()
+        .and_then(|object| object.remove("status"));
     if let Rules::Defined { status_alone, .. } = call.version().rules {
         return status_of_defined(call, stored, status, status_alone);
     }
@@ -191,8 +262,15 @@ fn status(call: &Call, stored: &Entry, mut object: Value) -> Result<Admitted, Re
 
 /// The frequent write: everything but the status is taken over as the bytes that it is, and not even
 /// parsed, unless some rule looks at both.
-fn status_of_defined(call: &Call, stored: &Entry, status: Option<Value>, alone: bool) -> Result<Admitted, Refusal> {
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).map_err(|error| Refusal::internal(error.to_string()));
+fn status_of_defined(
+    call: &Call,
+    stored: &Entry,
+    status: Option<Value>,
+    alone: bool,
+) -> Result<Admitted, Refusal> {
+    let parse = |bytes: &[u8]| {
+        serde_json::from_slice::<Value>(bytes).map_err(|error| Refusal::internal(error.to_string()))
+    };
     let with = |mut whole: Value, status: Option<Value>| {
         match status {
             Some(status) => whole["status"] = status,
@@ -200,23 +278,38 @@ fn status_of_defined(call: &Call, stored: &Entry, status: Option<Value>, alone: 
         }
         whole
     };
-    let mut new = with(json!({ "apiVersion": call.api_version(), "kind": call.resource.kind }), status);
+    let mut new = with(
+        json!({ "apiVersion": call.api_version(), "kind": call.resource.kind }),
+        status,
+    );
     let warnings = admit(call, &mut new)?;
     let status = new.as_object_mut().and_then(|new| new.remove("status"));
     let old = if alone {
-        let status = if stored.status().is_empty() { None } else { Some(parse(stored.status())?) };
+        let status = if stored.status().is_empty() {
+            None
+        } else {
+            Some(parse(stored.status())?)
+        };
         with(json!({}), status)
     } else {
         parse(&stored.bytes)?
     };
     let text = match &status {
-        Some(status) => serde_json::to_vec(status).map_err(|error| Refusal::internal(error.to_string()))?,
+        Some(status) => {
+            serde_json::to_vec(status).map_err(|error| Refusal::internal(error.to_string()))?
+        }
         None => Vec::new(),
     };
     let new = with(if alone { json!({}) } else { old.clone() }, status);
-    let causes = call.version().rules.validate(&new, Some(&old), Part::Status);
+    let causes = call
+        .version()
+        .rules
+        .validate(&new, Some(&old), Part::Status);
     if !causes.is_empty() {
-        return Err(Refusal::invalid(call.resource.subject(call.name()), &causes));
+        return Err(Refusal::invalid(
+            call.resource.subject(call.name()),
+            &causes,
+        ));
     }
     let draft = Draft::with_status(stored, &text, &call.resource.selectable, &new);
     Ok(Admitted { draft, warnings })
@@ -233,9 +326,12 @@ fn finish(
     let resource = &call.resource;
     let old = before.map(|(_, old)| old);
     if matches!(call.version().rules, Rules::Builtin(Builtin::Definition)) && part == Part::Whole {
-        define(call, &mut object)?;
+        define(call, &mut object, old)?;
     }
-    let mut causes = metadata::validate(&object["metadata"], &*resource.id == crate::registry::NAMESPACES);
+    let mut causes = metadata::validate(
+        &object["metadata"],
+        &*resource.id == crate::registry::NAMESPACES,
+    );
     if let Some((stored, _)) = before.filter(|(stored, _)| stored.meta.deleting) {
         causes.extend(late_finalizers(stored, &object));
     }
@@ -256,11 +352,20 @@ fn finish(
     Ok(Admitted { draft, warnings })
 }
 
-fn define(call: &Call, object: &mut Value) -> Result<(), Refusal> {
+fn define(call: &Call, object: &mut Value, old: Option<&Value>) -> Result<(), Refusal> {
     definition::complete(object, (call.core.now)());
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let subject = call.resource.subject(name);
-    definition::resource(object).map(drop).map_err(|causes| Refusal::invalid(subject, &causes))
+    let mut causes = definition::resource(object).err().unwrap_or_default();
+    causes.extend(
+        old.into_iter()
+            .flat_map(|old| definition::immutable(object, old)),
+    );
+    if causes.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(subject, &causes))
+    }
 }
 
 fn late_finalizers(stored: &Entry, object: &Value) -> Option<Cause> {

@@ -24,9 +24,10 @@ const MOST_WARNINGS: usize = 16;
 pub(crate) fn text(code: StatusCode, format: Format, bytes: Bytes) -> Answer {
     let mut answer = Response::new(ApiBody::from(bytes));
     *answer.status_mut() = code;
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(format.media_type()));
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(format.media_type()),
+    );
     answer
 }
 
@@ -45,10 +46,16 @@ pub(crate) fn refusal(refusal: &Refusal) -> Answer {
         answer.headers_mut().insert(header::CONTENT_TYPE, plain);
         answer
     } else {
-        text(refusal.code, Format::Json, refusal.status().to_string().into())
+        text(
+            refusal.code,
+            Format::Json,
+            refusal.status().to_string().into(),
+        )
     };
     if let Some(seconds) = refusal.retry_after_seconds {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
     }
     answer
 }
@@ -56,11 +63,14 @@ pub(crate) fn refusal(refusal: &Refusal) -> Answer {
 /// Adds warnings, as `kubectl` prints them.
 pub(crate) fn warn(answer: &mut Answer, warnings: &[String]) {
     for warning in warnings.iter().take(MOST_WARNINGS) {
-        let quoted: String = warning.chars().flat_map(|letter| match letter {
-            '"' | '\\' => vec!['\\', letter],
-            _ if letter.is_control() || !letter.is_ascii() => vec!['?'],
-            _ => vec![letter],
-        }).collect();
+        let quoted: String = warning
+            .chars()
+            .flat_map(|letter| match letter {
+                '"' | '\\' => vec!['\\', letter],
+                _ if letter.is_control() || !letter.is_ascii() => vec!['?'],
+                _ => vec![letter],
+            })
+            .collect();
         if let Ok(value) = header::HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
             answer.headers_mut().append(header::WARNING, value);
         }
@@ -73,10 +83,18 @@ pub(crate) fn object(call: &Call, code: StatusCode, entry: &Entry) -> Answer {
         (Shape::Full, Format::Json) => text(code, Format::Json, full(call, entry)),
         (Shape::Table, format) => {
             let list = json!({ "resourceVersion": entry.version.to_string() });
-            value(code, format, &table(call, &[table_value(call, entry)], &list))
+            value(
+                code,
+                format,
+                &table(call, &[table_value(call, entry)], &list),
+            )
         }
         (shape, format) => {
-            let shown = if shape == Shape::Metadata { metadata(entry) } else { full(call, entry) };
+            let shown = if shape == Shape::Metadata {
+                metadata(entry)
+            } else {
+                full(call, entry)
+            };
             match serde_json::from_slice(&shown) {
                 Ok(shown) => value(code, format, &shown),
                 Err(error) => refusal(&Refusal::internal(error.to_string())),
@@ -90,7 +108,9 @@ pub(crate) fn item(call: &Call, entry: &Entry) -> Bytes {
     match call.form.shape {
         Shape::Metadata => metadata(entry),
         Shape::Full => full(call, entry),
-        Shape::Table => table(call, &[table_value(call, entry)], &json!({})).to_string().into(),
+        Shape::Table => table(call, &[table_value(call, entry)], &json!({}))
+            .to_string()
+            .into(),
     }
 }
 
@@ -98,7 +118,7 @@ pub(crate) fn item(call: &Call, entry: &Entry) -> Bytes {
 pub(crate) fn full(call: &Call, entry: &Entry) -> Bytes {
     if call.resource.is_view {
         full_value(call, entry).to_string().into()
-    } else if call.is_stored_form() {
+    } else if entry.is_under(&call.version().head) {
         entry.bytes.clone()
     } else {
         entry.under(&call.version().head)
@@ -128,13 +148,23 @@ fn metadata(entry: &Entry) -> Bytes {
 
 /// The table that `kubectl get` prints.
 pub(crate) fn table(call: &Call, objects: &[Value], list: &Value) -> Value {
-    let include = call.query.text("includeObject").and_then(Include::named).unwrap_or_default();
-    call.version().columns.table(objects, list, include, (call.core.now)())
+    let include = call
+        .query
+        .text("includeObject")
+        .and_then(Include::named)
+        .unwrap_or_default();
+    call.version()
+        .columns
+        .table(objects, list, include, (call.core.now)())
 }
 
 /// What a table is made from: the stored shape, of which columns know.
 pub(crate) fn table_value(call: &Call, entry: &Entry) -> Value {
-    if call.resource.is_view { entry.value() } else { full_value(call, entry) }
+    if call.resource.is_view {
+        entry.value()
+    } else {
+        full_value(call, entry)
+    }
 }
 
 /// `metav1.Status` of something that worked.

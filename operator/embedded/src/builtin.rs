@@ -4,7 +4,6 @@ use k8s_openapi::{
     api::{
         coordination::v1::Lease,
         core::v1::{ConfigMap, Event, Namespace, Secret},
-        events::v1::Event as GroupEvent,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -38,8 +37,8 @@ impl Builtin {
             Self::Namespace => through::<Namespace>(object),
             Self::Secret => through::<Secret>(object),
             Self::ConfigMap => through::<ConfigMap>(object),
-            Self::Event => through::<Event>(object),
-            Self::GroupEvent => through::<GroupEvent>(object),
+            // What is shown in the other shape is stored in this one.
+            Self::Event | Self::GroupEvent => through::<Event>(object),
             Self::Lease => through::<Lease>(object),
             Self::Definition => through::<CustomResourceDefinition>(object),
         }
@@ -57,7 +56,10 @@ impl Builtin {
                 }
             }
             Self::Secret => {
-                if let Some(Value::Object(plain)) = object.as_object_mut().and_then(|object| object.remove("stringData")) {
+                if let Some(Value::Object(plain)) = object
+                    .as_object_mut()
+                    .and_then(|object| object.remove("stringData"))
+                {
                     for (key, value) in plain {
                         object["data"][key] = json!(encode(value.as_str().unwrap_or_default()));
                     }
@@ -66,8 +68,31 @@ impl Builtin {
                     object["type"] = json!("Opaque");
                 }
             }
-            Self::ConfigMap | Self::Event | Self::GroupEvent | Self::Lease | Self::Definition => {}
+            Self::Event | Self::GroupEvent => {
+                for (field, value) in [
+                    ("source", json!({})),
+                    ("reportingComponent", json!("")),
+                    ("reportingInstance", json!("")),
+                ] {
+                    if object[field].is_null() {
+                        object[field] = value;
+                    }
+                }
+            }
+            Self::Definition => whole_numbers(object),
+            Self::ConfigMap | Self::Lease => {}
         }
+    }
+
+    /// Leaves out what is empty where Go does.
+    pub fn leave_out_empty(object: &mut Value) {
+        let Some(fields) = object.as_object_mut() else {
+            return;
+        };
+        fields.retain(|field, value| {
+            let is_map = ["data", "binaryData", "stringData"].contains(&field.as_str());
+            !(is_map && value.as_object().is_some_and(serde_json::Map::is_empty))
+        });
     }
 
     /// What is wrong with an object.
@@ -76,8 +101,15 @@ impl Builtin {
         match self {
             Self::Lease => {
                 let spec = &new["spec"];
-                if let Some(seconds) = spec["leaseDurationSeconds"].as_i64().filter(|seconds| *seconds <= 0) {
-                    causes.push(Cause::invalid("spec.leaseDurationSeconds", &seconds.to_string(), "must be greater than 0"));
+                if let Some(seconds) = spec["leaseDurationSeconds"]
+                    .as_i64()
+                    .filter(|seconds| *seconds <= 0)
+                {
+                    causes.push(Cause::invalid(
+                        "spec.leaseDurationSeconds",
+                        &seconds.to_string(),
+                        "must be greater than 0",
+                    ));
                 }
                 if let Some(count) = spec["leaseTransitions"].as_i64().filter(|count| *count < 0) {
                     causes.push(Cause::invalid(
@@ -94,6 +126,25 @@ impl Builtin {
     }
 }
 
+/// Bounds in schemas are floating point in their type, and were mostly written as whole numbers.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Number(number) => {
+            // Written without exponent and fraction it is exactly that whole number.
+            let text = number.to_string();
+            if let Some(whole) = text
+                .strip_suffix(".0")
+                .and_then(|whole| whole.parse::<i64>().ok())
+            {
+                *value = json!(whole);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn encode(text: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     STANDARD.encode(text)
@@ -102,15 +153,25 @@ fn encode(text: &str) -> String {
 fn keep_immutable(kind: Builtin, new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
     let Some(old) = old else { return };
     if kind == Builtin::Secret && new["type"] != old["type"] {
-        causes.push(Cause::invalid("type", &new["type"].to_string(), "field is immutable"));
+        causes.push(Cause::invalid(
+            "type",
+            &new["type"].to_string(),
+            "field is immutable",
+        ));
     }
     if old["immutable"] == json!(true) {
         if new["immutable"] != json!(true) {
-            causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
+            causes.push(Cause::forbidden(
+                "immutable",
+                "field is immutable when `immutable` is set",
+            ));
         }
         for field in ["data", "binaryData"] {
             if new[field] != old[field] {
-                causes.push(Cause::forbidden(field, "field is immutable when `immutable` is set"));
+                causes.push(Cause::forbidden(
+                    field,
+                    "field is immutable when `immutable` is set",
+                ));
             }
         }
     }
@@ -143,7 +204,9 @@ const PLAIN: Traits = Traits {
 /// All built-in kinds.
 pub(crate) fn resources() -> Vec<Resource> {
     let made = [core_forms(), group_forms()].concat();
-    made.into_iter().map(|(form, builtin)| resource(form, builtin)).collect()
+    made.into_iter()
+        .map(|(form, builtin)| resource(form, builtin))
+        .collect()
 }
 
 fn core_forms() -> Vec<(Form<'static>, Builtin)> {
@@ -178,7 +241,10 @@ fn core_forms() -> Vec<(Form<'static>, Builtin)> {
         kind: "Event",
         short_names: &["ev"],
         selectable: EVENT_FIELDS,
-        traits: Traits { create_on_update: true, ..PLAIN },
+        traits: Traits {
+            create_on_update: true,
+            ..PLAIN
+        },
         ..secret
     };
     vec![
@@ -204,7 +270,10 @@ const EVENT_FIELDS: &[&str] = &[
 ];
 
 fn group_forms() -> Vec<(Form<'static>, Builtin)> {
-    let events = core_forms().into_iter().find(|(_, builtin)| *builtin == Builtin::Event).map(|(form, _)| form);
+    let events = core_forms()
+        .into_iter()
+        .find(|(_, builtin)| *builtin == Builtin::Event)
+        .map(|(form, _)| form);
     let lease = Form {
         group: "coordination.k8s.io",
         plural: "leases",
@@ -213,7 +282,11 @@ fn group_forms() -> Vec<(Form<'static>, Builtin)> {
         namespaced: true,
         status: false,
         selectable: &[],
-        traits: Traits { create_on_update: true, unconditional_update: false, ..PLAIN },
+        traits: Traits {
+            create_on_update: true,
+            unconditional_update: false,
+            ..PLAIN
+        },
     };
     let definition = Form {
         group: "apiextensions.k8s.io",
@@ -222,12 +295,22 @@ fn group_forms() -> Vec<(Form<'static>, Builtin)> {
         short_names: &["crd", "crds"],
         namespaced: false,
         status: true,
-        traits: Traits { generation: true, unconditional_update: false, ..PLAIN },
+        traits: Traits {
+            generation: true,
+            unconditional_update: false,
+            ..PLAIN
+        },
         ..lease
     };
     let mut forms = vec![(lease, Builtin::Lease), (definition, Builtin::Definition)];
     if let Some(events) = events {
-        forms.push((Form { group: "events.k8s.io", ..events }, Builtin::GroupEvent));
+        forms.push((
+            Form {
+                group: "events.k8s.io",
+                ..events
+            },
+            Builtin::GroupEvent,
+        ));
     }
     forms
 }
@@ -235,7 +318,11 @@ fn group_forms() -> Vec<(Form<'static>, Builtin)> {
 fn resource(form: Form<'_>, builtin: Builtin) -> Resource {
     let is_view = builtin == Builtin::GroupEvent;
     // Events of both groups are the same objects, kept as those of the core group.
-    let id = if is_view { "events".to_owned() } else { qualified(form.plural, form.group) };
+    let id = if is_view {
+        "events".to_owned()
+    } else {
+        qualified(form.plural, form.group)
+    };
     let strings = |list: &[&str]| list.iter().map(|each| (*each).to_owned()).collect();
     Resource {
         id: id.into(),
@@ -245,18 +332,29 @@ fn resource(form: Form<'_>, builtin: Builtin) -> Resource {
         kind: form.kind.to_owned(),
         list_kind: format!("{}List", form.kind),
         short_names: strings(form.short_names),
-        categories: if builtin == Builtin::Definition { strings(&["api-extensions"]) } else { Vec::new() },
+        categories: if builtin == Builtin::Definition {
+            strings(&["api-extensions"])
+        } else {
+            Vec::new()
+        },
         namespaced: form.namespaced,
         versions: vec![Version {
             name: "v1".to_owned(),
             served: true,
-            head: Head::new(&group_version(if is_view { "" } else { form.group }, "v1"), form.kind),
+            head: Head::new(
+                &group_version(if is_view { "" } else { form.group }, "v1"),
+                form.kind,
+            ),
             rules: Rules::Builtin(builtin),
             status: form.status,
             columns: Columns::builtin(form.plural),
         }],
         stored: 0,
-        selectable: form.selectable.iter().map(|path| Selectable::new(path)).collect(),
+        selectable: form
+            .selectable
+            .iter()
+            .map(|path| Selectable::new(path))
+            .collect(),
         traits: form.traits,
         is_view,
         definition: None,

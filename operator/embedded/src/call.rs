@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use crate::{
     Now,
-    error::Refusal,
+    error::{Refusal, Subject},
     ids::Ids,
     negotiate::Form,
     object::Key,
@@ -71,29 +71,38 @@ impl Call {
     /// The refusal for a write of the object called `name` that was not done.
     pub fn refuse(&self, error: WriteError, name: &str) -> Refusal {
         let subject = self.resource.subject(name);
+        // Preconditions are about the kind, not about the resource.
+        let kind = Subject {
+            plural: &self.resource.kind,
+            ..subject
+        };
+        let conflict = |why: &str| {
+            let mut refusal = Refusal::conflict(subject, why);
+            refusal.details = Refusal::conflict(kind, why).details;
+            refusal
+        };
         match error {
             WriteError::Exists => Refusal::already_exists(subject),
             WriteError::Missing => Refusal::not_found(subject),
             WriteError::Stale => Refusal::modified(subject),
-            WriteError::OtherUid { wanted, found } => Refusal::conflict(
-                subject,
-                &format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"),
-            ),
-            WriteError::OtherVersion { wanted, found } => Refusal::conflict(
-                subject,
-                &format!(
-                    "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {found}"
-                ),
-            ),
+            WriteError::OtherUid { wanted, found } => conflict(&format!(
+                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+            )),
+            WriteError::OtherVersion { wanted, found } => conflict(&format!(
+                "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {found}"
+            )),
             WriteError::NoNamespace => self.no_namespace(),
             WriteError::NamespaceEnds => self.namespace_ends(name),
             WriteError::DefinitionEnds => {
                 let mut refusal = Refusal::method_not_allowed(subject, "create");
-                "create not allowed while custom resource definition is terminating".clone_into(&mut refusal.message);
+                "create not allowed while custom resource definition is terminating"
+                    .clone_into(&mut refusal.message);
                 refusal
             }
             WriteError::Kept => Refusal::forbidden(subject, "this namespace may not be deleted"),
-            WriteError::Disk(message) => Refusal::internal(format!("the store did not take the write: {message}")),
+            WriteError::Disk(message) => {
+                Refusal::internal(format!("the store did not take the write: {message}"))
+            }
             WriteError::Closed => Refusal::new(
                 http::StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailable",
@@ -103,7 +112,7 @@ impl Call {
     }
 
     pub fn no_namespace(&self) -> Refusal {
-        Refusal::not_found(crate::error::Subject {
+        Refusal::not_found(Subject {
             group: "",
             plural: NAMESPACES,
             kind: "Namespace",
@@ -115,7 +124,9 @@ impl Call {
         let namespace = &self.namespace;
         let mut refusal = Refusal::forbidden(
             self.resource.subject(name),
-            &format!("unable to create new content in namespace {namespace} because it is being terminated"),
+            &format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            ),
         );
         if let Some(details) = &mut refusal.details {
             details["causes"] = serde_json::json!([{

@@ -13,8 +13,8 @@ use crate::{
     registry::{Resource, Traits, Version, group_version},
     rules::Rules,
     schema::Compiled,
-    table::Columns,
     store::CLEANUP,
+    table::Columns,
     time,
 };
 
@@ -35,7 +35,10 @@ pub(crate) fn complete(definition: &mut Value, now: Timestamp) {
     let storage = stored_version(definition);
     let status = &mut definition["status"];
     status["acceptedNames"] = names;
-    let mut stored = status["storedVersions"].as_array().cloned().unwrap_or_default();
+    let mut stored = status["storedVersions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if let Some(storage) = storage
         && !stored.contains(&json!(storage))
     {
@@ -44,7 +47,11 @@ pub(crate) fn complete(definition: &mut Value, now: Timestamp) {
     status["storedVersions"] = Value::Array(stored);
     for (kind, reason, message) in [
         ("NamesAccepted", "NoConflicts", "no conflicts found"),
-        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        (
+            "Established",
+            "InitialNamesAccepted",
+            "the initial names have been accepted",
+        ),
     ] {
         set_condition(status, kind, reason, message, now);
     }
@@ -56,7 +63,9 @@ pub(crate) fn complete(definition: &mut Value, now: Timestamp) {
 
 fn stored_version(definition: &Value) -> Option<String> {
     let versions = definition["spec"]["versions"].as_array()?;
-    let stored = versions.iter().find(|version| version["storage"] == json!(true))?;
+    let stored = versions
+        .iter()
+        .find(|version| version["storage"] == json!(true))?;
     stored["name"].as_str().map(str::to_owned)
 }
 
@@ -64,7 +73,9 @@ fn set_condition(status: &mut Value, kind: &str, reason: &str, message: &str, no
     if !status["conditions"].is_array() {
         status["conditions"] = json!([]);
     }
-    let Some(conditions) = status["conditions"].as_array_mut() else { return };
+    let Some(conditions) = status["conditions"].as_array_mut() else {
+        return;
+    };
     if !conditions.iter().any(|condition| condition["type"] == kind) {
         conditions.push(json!({
             "type": kind,
@@ -85,17 +96,29 @@ pub(crate) fn resource(definition: &Value) -> Result<Resource, Vec<Cause>> {
     let spec = &definition["spec"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| -> Vec<String> {
-        value.as_array().map(|list| list.iter().map(text).collect()).unwrap_or_default()
+        value
+            .as_array()
+            .map(|list| list.iter().map(text).collect())
+            .unwrap_or_default()
     };
     let names = &spec["names"];
-    let (group, plural, kind) = (text(&spec["group"]), text(&names["plural"]), text(&names["kind"]));
+    let (group, plural, kind) = (
+        text(&spec["group"]),
+        text(&names["plural"]),
+        text(&names["kind"]),
+    );
     let mut causes = check(definition, &group, &plural, &kind);
     let typed: CustomResourceDefinition = match serde_json::from_value(definition.clone()) {
         Ok(typed) => typed,
         Err(error) => return Err(vec![Cause::invalid("spec", "", &error.to_string())]),
     };
-    let mut given: Vec<&Value> = spec["versions"].as_array().map(|list| list.iter().collect()).unwrap_or_default();
-    given.sort_by_cached_key(|version| Reverse(priority(version["name"].as_str().unwrap_or_default())));
+    let mut given: Vec<&Value> = spec["versions"]
+        .as_array()
+        .map(|list| list.iter().collect())
+        .unwrap_or_default();
+    given.sort_by_cached_key(|version| {
+        Reverse(priority(version["name"].as_str().unwrap_or_default()))
+    });
     let mut versions = Vec::new();
     for version in &given {
         match self::version(&typed, version, &group, &kind) {
@@ -103,20 +126,36 @@ pub(crate) fn resource(definition: &Value) -> Result<Resource, Vec<Cause>> {
             Err(mut wrong) => causes.append(&mut wrong),
         }
     }
-    let stored = given.iter().position(|version| version["storage"] == json!(true));
-    let (true, Some(stored)) = (causes.is_empty(), stored) else { return Err(causes) };
-    let selectable = given[stored]["selectableFields"].as_array().cloned().unwrap_or_default();
+    let stored = given
+        .iter()
+        .position(|version| version["storage"] == json!(true));
+    let (true, Some(stored)) = (causes.is_empty(), stored) else {
+        return Err(causes);
+    };
+    let selectable = given[stored]["selectableFields"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     Ok(Resource {
         id: format!("{plural}.{group}").into(),
         singular: text(&names["singular"]),
-        list_kind: names["listKind"].as_str().map_or_else(|| format!("{kind}List"), str::to_owned),
+        list_kind: names["listKind"]
+            .as_str()
+            .map_or_else(|| format!("{kind}List"), str::to_owned),
         short_names: list(&names["shortNames"]),
         categories: list(&names["categories"]),
         namespaced: spec["scope"] == "Namespaced",
         versions,
         stored,
-        selectable: selectable.iter().filter_map(|field| field["jsonPath"].as_str()).map(Selectable::new).collect(),
-        traits: Traits { generation: true, ..Traits::default() },
+        selectable: selectable
+            .iter()
+            .filter_map(|field| field["jsonPath"].as_str())
+            .map(Selectable::new)
+            .collect(),
+        traits: Traits {
+            generation: true,
+            ..Traits::default()
+        },
         is_view: false,
         definition: Some(Arc::new(typed)),
         group,
@@ -125,46 +164,110 @@ pub(crate) fn resource(definition: &Value) -> Result<Resource, Vec<Cause>> {
     })
 }
 
+/// What a definition may not change, because objects of its kind are there.
+pub(crate) fn immutable(new: &Value, old: &Value) -> Vec<Cause> {
+    [
+        ("spec.scope", "/spec/scope"),
+        ("spec.names.kind", "/spec/names/kind"),
+    ]
+    .into_iter()
+    .filter(|(_, path)| new.pointer(path) != old.pointer(path))
+    .map(|(field, path)| {
+        let given = new.pointer(path).map(Value::to_string).unwrap_or_default();
+        Cause::invalid(field, &given, "field is immutable")
+    })
+    .collect()
+}
+
 fn check(definition: &Value, group: &str, plural: &str, kind: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     let name = definition["metadata"]["name"].as_str().unwrap_or_default();
-    for (field, value) in [("spec.group", group), ("spec.names.plural", plural), ("spec.names.kind", kind)] {
+    for (field, value) in [
+        ("spec.group", group),
+        ("spec.names.plural", plural),
+        ("spec.names.kind", kind),
+    ] {
         if value.is_empty() {
             causes.push(Cause::required(field, ""));
         }
     }
     if name != format!("{plural}.{group}") {
-        causes.push(Cause::invalid("metadata.name", &json!(name).to_string(), "must be spec.names.plural+\".\"+spec.group"));
+        causes.push(Cause::invalid(
+            "metadata.name",
+            &json!(name).to_string(),
+            "must be spec.names.plural+\".\"+spec.group",
+        ));
     }
-    if !["Namespaced", "Cluster"].contains(&definition["spec"]["scope"].as_str().unwrap_or_default()) {
+    if !["Namespaced", "Cluster"]
+        .contains(&definition["spec"]["scope"].as_str().unwrap_or_default())
+    {
         causes.push(Cause::required("spec.scope", ""));
     }
     if definition["spec"]["conversion"]["strategy"] == "Webhook" {
-        causes.push(Cause::invalid("spec.conversion.strategy", "\"Webhook\"", "conversion by webhook is not supported here"));
+        causes.push(Cause::invalid(
+            "spec.conversion.strategy",
+            "\"Webhook\"",
+            "conversion by webhook is not supported here",
+        ));
     }
-    let versions = definition["spec"]["versions"].as_array().map_or(&[][..], Vec::as_slice);
-    if versions.iter().filter(|version| version["storage"] == json!(true)).count() != 1 {
-        causes.push(Cause::invalid("spec.versions", "", "must have exactly one version marked as storage version"));
+    let versions = definition["spec"]["versions"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    if versions
+        .iter()
+        .filter(|version| version["storage"] == json!(true))
+        .count()
+        != 1
+    {
+        causes.push(Cause::invalid(
+            "spec.versions",
+            "",
+            "must have exactly one version marked as storage version",
+        ));
     }
     causes
 }
 
-fn version(definition: &CustomResourceDefinition, version: &Value, group: &str, kind: &str) -> Result<Version, Vec<Cause>> {
+fn version(
+    definition: &CustomResourceDefinition,
+    version: &Value,
+    group: &str,
+    kind: &str,
+) -> Result<Version, Vec<Cause>> {
     let name = version["name"].as_str().unwrap_or_default();
     let at = |what: &str| format!("spec.versions[{name}].{what}");
-    let compiled = Compiled::of(definition, name)
-        .map_err(|error| vec![Cause::invalid(&at("schema.openAPIV3Schema"), "", &error.to_string())])?;
-    let printed = definition.spec.versions.iter().find(|each| each.name == name);
-    let printed = printed.and_then(|version| version.additional_printer_columns.as_deref()).unwrap_or_default();
-    let columns = Columns::of(printed)
-        .map_err(|error| vec![Cause::invalid(&at("additionalPrinterColumns"), "", &error.to_string())])?;
+    let compiled = Compiled::of(definition, name).map_err(|error| {
+        vec![Cause::invalid(
+            &at("schema.openAPIV3Schema"),
+            "",
+            &error.to_string(),
+        )]
+    })?;
+    let printed = definition
+        .spec
+        .versions
+        .iter()
+        .find(|each| each.name == name);
+    let printed = printed
+        .and_then(|version| version.additional_printer_columns.as_deref())
+        .unwrap_or_default();
+    let columns = Columns::of(printed).map_err(|error| {
+        vec![Cause::invalid(
+            &at("additionalPrinterColumns"),
+            "",
+            &error.to_string(),
+        )]
+    })?;
     let about_all = version["schema"]["openAPIV3Schema"]["x-kubernetes-validations"].as_array();
     let status_alone = about_all.is_none_or(Vec::is_empty);
     Ok(Version {
         name: name.to_owned(),
         served: version["served"] == json!(true),
         head: Head::new(&group_version(group, name), kind),
-        rules: Rules::Defined { compiled: Box::new(compiled), status_alone },
+        rules: Rules::Defined {
+            compiled: Box::new(compiled),
+            status_alone,
+        },
         status: version["subresources"]["status"].is_object(),
         columns,
     })

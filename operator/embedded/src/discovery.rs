@@ -35,7 +35,11 @@ pub(crate) fn core() -> Value {
 
 /// `/apis`
 pub(crate) fn groups(kinds: &Kinds) -> Value {
-    let groups: Vec<Value> = names(kinds).iter().filter(|name| !name.is_empty()).map(|name| one(kinds, name)).collect();
+    let groups: Vec<Value> = names(kinds)
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| one(kinds, name))
+        .collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
 
@@ -50,7 +54,11 @@ pub(crate) fn group(kinds: &Kinds, name: &str) -> Option<Value> {
 }
 
 fn names(kinds: &Kinds) -> BTreeSet<String> {
-    kinds.values().map(|resource| resource.group.clone()).chain([REVIEW_GROUP.to_owned()]).collect()
+    kinds
+        .values()
+        .map(|resource| resource.group.clone())
+        .chain([REVIEW_GROUP.to_owned()])
+        .collect()
 }
 
 fn one(kinds: &Kinds, name: &str) -> Value {
@@ -67,29 +75,60 @@ fn versions(kinds: &Kinds, group: &str) -> Vec<String> {
         return vec!["v1".to_owned()];
     }
     let served = |resource: &Resource| -> Vec<String> {
-        resource.versions.iter().filter(|version| version.served).map(|version| version.name.clone()).collect()
+        resource
+            .versions
+            .iter()
+            .filter(|version| version.served)
+            .map(|version| version.name.clone())
+            .collect()
     };
-    let all: BTreeSet<String> =
-        kinds.values().filter(|resource| resource.group == group).flat_map(|resource| served(resource)).collect();
+    let all: BTreeSet<String> = kinds
+        .values()
+        .filter(|resource| resource.group == group)
+        .flat_map(|resource| served(resource))
+        .collect();
     let mut all: Vec<String> = all.into_iter().collect();
     all.sort_by_key(|version| std::cmp::Reverse(priority(version)));
     all
 }
 
-fn of_version<'a>(kinds: &'a Kinds, group: &'a str, version: &'a str) -> impl Iterator<Item = (&'a Resource, &'a Version)> {
-    kinds.values().filter(move |resource| resource.group == group).filter_map(move |resource| {
-        let found = resource.versions.iter().find(|each| each.served && each.name == version)?;
-        Some((&**resource, found))
-    })
+fn of_version<'a>(
+    kinds: &'a Kinds,
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = (&'a Resource, &'a Version)> {
+    kinds
+        .values()
+        .filter(move |resource| resource.group == group)
+        .filter_map(move |resource| {
+            let found = resource
+                .versions
+                .iter()
+                .find(|each| each.served && each.name == version)?;
+            Some((&**resource, found))
+        })
 }
 
-const VERBS: &[&str] = &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+const VERBS: &[&str] = &[
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+];
 const STATUS_VERBS: &[&str] = &["get", "patch", "update"];
 
-/// Nobody deletes all namespaces, or all definitions, at once.
+/// Nobody deletes all namespaces at once.
 fn verbs(resource: &Resource) -> Vec<&'static str> {
     let keeps = resource.plural == crate::registry::NAMESPACES && resource.group.is_empty();
-    VERBS.iter().copied().filter(|verb| !keeps || *verb != "deletecollection").collect()
+    VERBS
+        .iter()
+        .copied()
+        .filter(|verb| !keeps || *verb != "deletecollection")
+        .collect()
 }
 
 /// `/apis/GROUP/VERSION`

@@ -72,7 +72,11 @@ impl Cause {
         Self {
             field: field.to_owned(),
             reason: "FieldValueRequired".to_owned(),
-            message: if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") },
+            message: if why.is_empty() {
+                "Required value".to_owned()
+            } else {
+                format!("Required value: {why}")
+            },
         }
     }
 
@@ -87,7 +91,14 @@ impl Cause {
 
 impl Refusal {
     pub fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, plain: false, retry_after_seconds: None }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            details: None,
+            plain: false,
+            retry_after_seconds: None,
+        }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -95,12 +106,19 @@ impl Refusal {
     }
 
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", format!("Internal error occurred: {}", message.into()))
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            format!("Internal error occurred: {}", message.into()),
+        )
     }
 
     /// A path that nobody serves.
     pub fn no_such_path() -> Self {
-        Self { plain: true, ..Self::new(StatusCode::NOT_FOUND, "NotFound", "404 page not found\n") }
+        Self {
+            plain: true,
+            ..Self::new(StatusCode::NOT_FOUND, "NotFound", "404 page not found\n")
+        }
     }
 
     pub fn not_found(subject: Subject<'_>) -> Self {
@@ -109,12 +127,20 @@ impl Refusal {
     }
 
     pub fn already_exists(subject: Subject<'_>) -> Self {
-        let message = format!("{} \"{}\" already exists", subject.qualified(), subject.name);
+        let message = format!(
+            "{} \"{}\" already exists",
+            subject.qualified(),
+            subject.name
+        );
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message).with(subject.details())
     }
 
     pub fn conflict(subject: Subject<'_>, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {} \"{}\": {why}", subject.qualified(), subject.name);
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{}\": {why}",
+            subject.qualified(),
+            subject.name
+        );
         Self::new(StatusCode::CONFLICT, "Conflict", message).with(subject.details())
     }
 
@@ -127,12 +153,19 @@ impl Refusal {
     }
 
     pub fn forbidden(subject: Subject<'_>, why: &str) -> Self {
-        let message = format!("{} \"{}\" is forbidden: {why}", subject.qualified(), subject.name);
+        let message = format!(
+            "{} \"{}\" is forbidden: {why}",
+            subject.qualified(),
+            subject.name
+        );
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).with(subject.details())
     }
 
     pub fn method_not_allowed(subject: Subject<'_>, verb: &str) -> Self {
-        let message = format!("{verb} is not supported on resources of kind \"{}\"", subject.qualified());
+        let message = format!(
+            "{verb} is not supported on resources of kind \"{}\"",
+            subject.qualified()
+        );
         let mut details = json!({ "kind": subject.plural });
         if !subject.group.is_empty() {
             details["group"] = json!(subject.group);
@@ -146,15 +179,26 @@ impl Refusal {
         let mut shown: Vec<String> = causes
             .iter()
             .map(|cause| {
-                if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) }
+                if cause.field.is_empty() {
+                    cause.message.clone()
+                } else {
+                    format!("{}: {}", cause.field, cause.message)
+                }
             })
             .collect();
-        let list = if shown.len() == 1 { shown.remove(0) } else { format!("[{}]", shown.join(", ")) };
+        let list = if shown.len() == 1 {
+            shown.remove(0)
+        } else {
+            format!("[{}]", shown.join(", "))
+        };
         let causes: Vec<Value> = causes
             .iter()
             .map(|cause| json!({ "reason": cause.reason, "message": cause.message, "field": cause.field }))
             .collect();
-        let mut details = json!({ "name": subject.name, "kind": subject.kind, "causes": causes });
+        let mut details = json!({ "kind": subject.kind, "causes": causes });
+        if !subject.name.is_empty() {
+            details["name"] = json!(subject.name);
+        }
         if !subject.group.is_empty() {
             details["group"] = json!(subject.group);
         }
@@ -166,10 +210,22 @@ impl Refusal {
         .with(details)
     }
 
+    /// A patch whose result is no object of the kind, or that cannot be applied.
+    pub fn unprocessable(why: &str) -> Self {
+        let message =
+            format!("the server rejected our request due to an error in our request: {why}");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).with(json!({}))
+    }
+
     /// A query parameter that says something impossible.
     pub fn invalid_option(kind: &str, cause: &Cause) -> Self {
         Self::invalid(
-            Subject { group: "meta.k8s.io", plural: kind, kind, name: "" },
+            Subject {
+                group: "meta.k8s.io",
+                plural: kind,
+                kind,
+                name: "",
+            },
             std::slice::from_ref(cause),
         )
     }
@@ -178,7 +234,9 @@ impl Refusal {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UnsupportedMediaType",
-            format!("the body of the request was in an unknown format - accepted media types include: {supported}"),
+            format!(
+                "the body of the request was in an unknown format - accepted media types include: {supported}"
+            ),
         )
     }
 
@@ -199,7 +257,10 @@ impl Refusal {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
-            format!("Request entity too large: limit is {}", crate::MAX_BODY_BYTES),
+            format!(
+                "Request entity too large: limit is {}",
+                crate::MAX_BODY_BYTES
+            ),
         )
     }
 

@@ -29,8 +29,14 @@ pub(crate) fn to_view(event: &mut Value) {
     }
 }
 
-fn rename(event: &mut Value, api_version: &str, direction: fn((&'static str, &'static str)) -> (&'static str, &'static str)) {
-    let Some(fields) = event.as_object_mut() else { return };
+fn rename(
+    event: &mut Value,
+    api_version: &str,
+    direction: fn((&'static str, &'static str)) -> (&'static str, &'static str),
+) {
+    let Some(fields) = event.as_object_mut() else {
+        return;
+    };
     fields.insert("apiVersion".to_owned(), json!(api_version));
     for pair in RENAMED {
         let (from, to) = direction(*pair);

@@ -17,7 +17,10 @@ const ENDING: usize = 5;
 
 impl Ids {
     pub fn new(seed: Option<u64>) -> Self {
-        seed.map_or(Self::Random, |seed| Self::Seeded { seed, next: AtomicU64::new(0) })
+        seed.map_or(Self::Random, |seed| Self::Seeded {
+            seed,
+            next: AtomicU64::new(0),
+        })
     }
 
     fn number(&self) -> u64 {
@@ -34,7 +37,14 @@ impl Ids {
         let bits = (u128::from(self.number()) << 64) | u128::from(self.number());
         let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
         let hex = format!("{bits:032x}");
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        format!(
+            "{}-{}-{}-{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        )
     }
 
     /// What is appended to `generateName`.

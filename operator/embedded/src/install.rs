@@ -20,11 +20,16 @@ pub(crate) async fn namespace(api: &Api) -> Result<(), OpenError> {
 }
 
 /// A definition, new or over what is there under its name.
-pub(crate) async fn definition(api: &Api, definition: &CustomResourceDefinition) -> Result<(), OpenError> {
+pub(crate) async fn definition(
+    api: &Api,
+    definition: &CustomResourceDefinition,
+) -> Result<(), OpenError> {
     let name = definition.metadata.name.clone().unwrap_or_default();
     let what = format!("the definition {name}");
-    let mut object = serde_json::to_value(definition)
-        .map_err(|error| OpenError::Install { what: what.clone(), message: error.to_string() })?;
+    let mut object = serde_json::to_value(definition).map_err(|error| OpenError::Install {
+        what: what.clone(),
+        message: error.to_string(),
+    })?;
     let (code, answer) = send(api, Method::POST, DEFINITIONS, &object).await;
     let done = if code == StatusCode::CONFLICT {
         let path = format!("{DEFINITIONS}/{name}");
@@ -43,19 +48,31 @@ pub(crate) async fn definition(api: &Api, definition: &CustomResourceDefinition)
 }
 
 fn refused(what: &str, answer: &Value) -> OpenError {
-    OpenError::Install { what: what.to_owned(), message: answer["message"].as_str().unwrap_or_default().to_owned() }
+    OpenError::Install {
+        what: what.to_owned(),
+        message: answer["message"].as_str().unwrap_or_default().to_owned(),
+    }
 }
 
 async fn send(api: &Api, method: Method, path: &str, object: &Value) -> (StatusCode, Value) {
-    let body = if object.is_null() { String::new() } else { object.to_string() };
+    let body = if object.is_null() {
+        String::new()
+    } else {
+        object.to_string()
+    };
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::from(body));
-    let Ok(request) = request else { return (StatusCode::BAD_REQUEST, Value::Null) };
+    let Ok(request) = request else {
+        return (StatusCode::BAD_REQUEST, Value::Null);
+    };
     let Ok(answer) = api.service().oneshot(request).await;
     let code = answer.status();
     let Ok(body) = answer.into_body().collect().await;
-    (code, serde_json::from_slice(&body.to_bytes()).unwrap_or_default())
+    (
+        code,
+        serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
+    )
 }

@@ -16,6 +16,8 @@ mod install;
 mod metadata;
 mod negotiate;
 mod object;
+pub mod openapi;
+mod protobuf;
 mod registry;
 mod request;
 mod rules;
@@ -104,7 +106,10 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("data", &self.data).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("data", &self.data)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,9 +152,23 @@ impl Api {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let registry = Arc::new(Registry::new());
         let now = Arc::clone(&options.now);
-        let store = Store::open(options.data.as_deref(), Arc::clone(&registry), Arc::clone(&now), options.limits).await?;
-        let core = Core { store, registry, now, ids: Ids::new(options.uid_seed) };
-        let api = Self { core: Arc::new(core), data: options.data.map(Into::into) };
+        let store = Store::open(
+            options.data.as_deref(),
+            Arc::clone(&registry),
+            Arc::clone(&now),
+            options.limits,
+        )
+        .await?;
+        let core = Core {
+            store,
+            registry,
+            now,
+            ids: Ids::new(options.uid_seed),
+        };
+        let api = Self {
+            core: Arc::new(core),
+            data: options.data.map(Into::into),
+        };
         install::namespace(&api).await?;
         for definition in &options.crds {
             install::definition(&api, definition).await?;
@@ -159,7 +178,9 @@ impl Api {
 
     /// The API as a service, for clients in this process. There is no authentication.
     pub fn service(&self) -> ApiService {
-        ApiService { core: Arc::clone(&self.core) }
+        ApiService {
+            core: Arc::clone(&self.core),
+        }
     }
 
     /// A client in this process.

@@ -29,7 +29,16 @@ pub(crate) fn normalise(metadata: &Value) -> Result<Value, String> {
         return Ok(json!({}));
     }
     let typed = ObjectMeta::deserialize(metadata).map_err(|error| error.to_string())?;
-    serde_json::to_value(typed).map_err(|error| error.to_string())
+    let mut read = serde_json::to_value(typed).map_err(|error| error.to_string())?;
+    if let Some(fields) = read.as_object_mut() {
+        fields.retain(|_, value| match value {
+            Value::Object(map) => !map.is_empty(),
+            Value::Array(list) => !list.is_empty(),
+            Value::String(text) => !text.is_empty(),
+            _ => true,
+        });
+    }
+    Ok(read)
 }
 
 /// What is wrong with the metadata of an object.
@@ -37,17 +46,37 @@ pub(crate) fn validate(metadata: &Value, is_namespace: bool) -> Vec<Cause> {
     let mut causes = Vec::new();
     let name = metadata["name"].as_str().unwrap_or_default();
     if name.is_empty() {
-        causes.push(Cause::required("metadata.name", "name or generateName is required"));
+        causes.push(Cause::required(
+            "metadata.name",
+            "name or generateName is required",
+        ));
     } else if is_namespace && !is_label(name) {
-        causes.push(Cause::invalid("metadata.name", &json!(name).to_string(), LABEL_NAME_RULE));
+        causes.push(Cause::invalid(
+            "metadata.name",
+            &json!(name).to_string(),
+            LABEL_NAME_RULE,
+        ));
     } else if !is_subdomain(name) {
-        causes.push(Cause::invalid("metadata.name", &json!(name).to_string(), NAME_RULE));
+        causes.push(Cause::invalid(
+            "metadata.name",
+            &json!(name).to_string(),
+            NAME_RULE,
+        ));
     }
     labels(&metadata["labels"], &mut causes);
     annotations(&metadata["annotations"], &mut causes);
-    for finalizer in metadata["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for finalizer in metadata["finalizers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         if !is_qualified(finalizer) {
-            causes.push(Cause::invalid("metadata.finalizers", &json!(finalizer).to_string(), KEY_RULE));
+            causes.push(Cause::invalid(
+                "metadata.finalizers",
+                &json!(finalizer).to_string(),
+                KEY_RULE,
+            ));
         }
     }
     owners(&metadata["ownerReferences"], &mut causes);
@@ -57,13 +86,25 @@ pub(crate) fn validate(metadata: &Value, is_namespace: bool) -> Vec<Cause> {
 fn labels(labels: &Value, causes: &mut Vec<Cause>) {
     for (key, value) in labels.as_object().into_iter().flatten() {
         if !is_qualified(key) {
-            causes.push(Cause::invalid("metadata.labels", &json!(key).to_string(), KEY_RULE));
+            causes.push(Cause::invalid(
+                "metadata.labels",
+                &json!(key).to_string(),
+                KEY_RULE,
+            ));
         }
         let value = value.as_str().unwrap_or_default();
         if value.len() > 63 {
-            causes.push(Cause::invalid("metadata.labels", &json!(value).to_string(), "must be no more than 63 bytes"));
+            causes.push(Cause::invalid(
+                "metadata.labels",
+                &json!(value).to_string(),
+                "must be no more than 63 bytes",
+            ));
         } else if !value.is_empty() && !is_name_part(value) {
-            causes.push(Cause::invalid("metadata.labels", &json!(value).to_string(), VALUE_RULE));
+            causes.push(Cause::invalid(
+                "metadata.labels",
+                &json!(value).to_string(),
+                VALUE_RULE,
+            ));
         }
     }
 }
@@ -72,7 +113,11 @@ fn annotations(annotations: &Value, causes: &mut Vec<Cause>) {
     let mut bytes = 0;
     for (key, value) in annotations.as_object().into_iter().flatten() {
         if !is_qualified(&key.to_lowercase()) {
-            causes.push(Cause::invalid("metadata.annotations", &json!(key).to_string(), KEY_RULE));
+            causes.push(Cause::invalid(
+                "metadata.annotations",
+                &json!(key).to_string(),
+                KEY_RULE,
+            ));
         }
         bytes += key.len() + value.as_str().map_or(0, str::len);
     }
@@ -94,7 +139,14 @@ fn owners(owners: &Value, causes: &mut Vec<Cause>) {
                 causes.push(Cause::invalid(
                     &format!("metadata.ownerReferences[{index}].{field}"),
                     "\"\"",
-                    &format!("{} must not be empty", if field == "apiVersion" { "version" } else { field }),
+                    &format!(
+                        "{} must not be empty",
+                        if field == "apiVersion" {
+                            "version"
+                        } else {
+                            field
+                        }
+                    ),
                 ));
             }
         }
@@ -111,7 +163,8 @@ fn owners(owners: &Value, causes: &mut Vec<Cause>) {
 }
 
 pub(crate) fn is_label(text: &str) -> bool {
-    let inner = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
+    let inner =
+        |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
     text.len() <= 63
         && text.bytes().all(inner)
         && !text.is_empty()
@@ -120,11 +173,17 @@ pub(crate) fn is_label(text: &str) -> bool {
 }
 
 fn is_subdomain(text: &str) -> bool {
-    let part = |part: &str| is_label(&part[..part.len().min(63)]) && (part.len() <= 63 || is_label(&part[part.len() - 1..]));
+    let part = |part: &str| {
+        is_label(&part[..part.len().min(63)])
+            && (part.len() <= 63 || is_label(&part[part.len() - 1..]))
+    };
     text.len() <= 253
         && text.is_ascii()
         && text.split('.').all(|label| {
-            part(label) && label.bytes().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-')
+            part(label)
+                && label.bytes().all(|letter| {
+                    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-'
+                })
         })
 }
 
@@ -133,7 +192,9 @@ fn is_name_part(text: &str) -> bool {
     text.len() <= 63
         && ends(text.chars().next())
         && ends(text.chars().last())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
 fn is_qualified(key: &str) -> bool {
@@ -153,9 +214,22 @@ mod tests {
         for name in ["a", "a.b", "a-b.c1", "0"] {
             assert!(is_subdomain(name), "{name}");
         }
-        for name in ["", "A", "a_b", "-a", "a-", "a..b", ".a", "ä", "a/b", &"a".repeat(254)] {
+        for name in [
+            "",
+            "A",
+            "a_b",
+            "-a",
+            "a-",
+            "a..b",
+            ".a",
+            "ä",
+            "a/b",
+            &"a".repeat(254),
+        ] {
             assert!(!is_subdomain(name), "{name}");
         }
-        assert!(is_qualified("drover.dev/Run_1.x") && !is_qualified("a/b/c") && !is_qualified("/a"));
+        assert!(
+            is_qualified("drover.dev/Run_1.x") && !is_qualified("a/b/c") && !is_qualified("/a")
+        );
     }
 }

@@ -11,7 +11,7 @@
 //! A write of status keeps everything up to `status` as it stands; a new resource version replaces
 //! the digits before the tail. Object keys are sorted, so that equal objects have equal bytes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -25,7 +25,10 @@ pub(crate) struct Key {
 
 impl Key {
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -57,11 +60,19 @@ impl Meta {
         let text = |value: &Value| Box::<str>::from(value.as_str().unwrap_or_default());
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         Self {
-            key: Key { namespace: text(&metadata["namespace"]), name: text(&metadata["name"]) },
+            key: Key {
+                namespace: text(&metadata["namespace"]),
+                name: text(&metadata["name"]),
+            },
             uid: text(&metadata["uid"]),
             labels: metadata["labels"]
                 .as_object()
-                .map(|labels| labels.iter().map(|(key, value)| (key.as_str().into(), text(value))).collect())
+                .map(|labels| {
+                    labels
+                        .iter()
+                        .map(|(key, value)| (key.as_str().into(), text(value)))
+                        .collect()
+                })
                 .unwrap_or_default(),
             owners: list(&metadata["ownerReferences"])
                 .iter()
@@ -73,7 +84,10 @@ impl Meta {
             finalizers: list(&metadata["finalizers"]).iter().map(text).collect(),
             generation: metadata["generation"].as_i64().unwrap_or_default(),
             deleting: metadata["deletionTimestamp"].is_string(),
-            fields: selectable.iter().map(|field| field.value(object).into()).collect(),
+            fields: selectable
+                .iter()
+                .map(|field| field.value(object).into())
+                .collect(),
         }
     }
 
@@ -94,7 +108,10 @@ impl Selectable {
     /// From a name or a simple JSON path (`.spec.color`).
     pub fn new(path: &str) -> Self {
         let name = path.trim_start_matches('.');
-        Self { name: name.to_owned(), path: name.split('.').map(str::to_owned).collect() }
+        Self {
+            name: name.to_owned(),
+            path: name.split('.').map(str::to_owned).collect(),
+        }
     }
 
     fn is_of_status(&self) -> bool {
@@ -115,7 +132,7 @@ impl Selectable {
 }
 
 /// An object that has no resource version yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub meta: Arc<Meta>,
     /// From the quote after the resource version on.
@@ -135,7 +152,11 @@ impl Draft {
         tail.push(b'}');
         let rest = tail.len();
         if let Some(object) = object.as_object() {
-            members(&mut tail, object, &["apiVersion", "kind", "metadata", "status"]);
+            members(
+                &mut tail,
+                object,
+                &["apiVersion", "kind", "metadata", "status"],
+            );
         }
         let status = tail.len();
         if let Some(value) = object.get("status") {
@@ -143,12 +164,22 @@ impl Draft {
             write(&mut tail, value);
         }
         tail.push(b'}');
-        Self { meta: Arc::new(Meta::of(object, selectable)), tail, rest, status }
+        Self {
+            meta: Arc::new(Meta::of(object, selectable)),
+            tail,
+            rest,
+            status,
+        }
     }
 
     /// `entry` with another status, and nothing else changed. `status` is JSON with sorted keys,
     /// `new` an object with at least that status.
-    pub fn with_status(entry: &Entry, status: &[u8], selectable: &[Selectable], new: &Value) -> Self {
+    pub fn with_status(
+        entry: &Entry,
+        status: &[u8],
+        selectable: &[Selectable],
+        new: &Value,
+    ) -> Self {
         let kept = &entry.bytes[entry.tail..entry.status];
         let mut tail = Vec::with_capacity(kept.len() + status.len() + 12);
         tail.extend_from_slice(kept);
@@ -158,15 +189,27 @@ impl Draft {
         }
         tail.push(b'}');
         let mut fields = entry.meta.fields.clone();
-        for (field, value) in selectable.iter().zip(&mut fields).filter(|(field, _)| field.is_of_status()) {
+        for (field, value) in selectable
+            .iter()
+            .zip(&mut fields)
+            .filter(|(field, _)| field.is_of_status())
+        {
             *value = field.value(new).into();
         }
         let meta = if fields == entry.meta.fields {
             Arc::clone(&entry.meta)
         } else {
-            Arc::new(Meta { fields, ..(*entry.meta).clone() })
+            Arc::new(Meta {
+                fields,
+                ..(*entry.meta).clone()
+            })
         };
-        Self { meta, tail, rest: entry.rest - entry.tail, status: entry.status - entry.tail }
+        Self {
+            meta,
+            tail,
+            rest: entry.rest - entry.tail,
+            status: entry.status - entry.tail,
+        }
     }
 
     /// Everything but kind and metadata and status, to see whether that has changed.
@@ -229,7 +272,11 @@ fn write(out: &mut Vec<u8>, value: &Value) {
 fn status(text: &[u8], at: usize) -> &[u8] {
     const NAME: usize = b",\"status\":".len();
     let end = text.len() - 1;
-    if at == end { &[] } else { &text[at + NAME..end] }
+    if at == end {
+        &[]
+    } else {
+        &text[at + NAME..end]
+    }
 }
 
 /// How the text of a kind's objects begins, up to the resource version.
@@ -241,7 +288,11 @@ pub(crate) struct Head {
 
 impl Head {
     pub fn new(api_version: &str, kind: &str) -> Self {
-        let mut text = format!("{{\"apiVersion\":{},\"kind\":{},", quoted(api_version), quoted(kind));
+        let mut text = format!(
+            "{{\"apiVersion\":{},\"kind\":{},",
+            quoted(api_version),
+            quoted(kind)
+        );
         let metadata = text.len();
         text.push_str("\"metadata\":{\"resourceVersion\":\"");
         Self { text, metadata }
@@ -252,8 +303,26 @@ fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }
 
+// Objects may be secrets: what is printed for a developer names them and no more.
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("key", &self.meta.key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("key", self.key())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A stored object.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub version: u64,
     /// As it goes over the wire, in the version it is stored in.
@@ -294,6 +363,11 @@ impl Entry {
     /// From `"metadata":` on: with a brace before it, the object as lists of built-in kinds hold it.
     pub fn without_kind(&self) -> Bytes {
         self.bytes.slice(self.metadata..)
+    }
+
+    /// Whether it is written as this version of its kind.
+    pub fn is_under(&self, head: &Head) -> bool {
+        self.bytes.starts_with(head.text.as_bytes())
     }
 
     /// The same object, as another version of its kind.

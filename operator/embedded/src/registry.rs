@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -12,6 +12,7 @@ use crate::{
     builtin, definition,
     error::Subject,
     object::{Head, Selectable},
+    openapi::{Documents, Published},
     rules::Rules,
     table::Columns,
 };
@@ -82,7 +83,12 @@ impl Resource {
     }
 
     pub fn subject<'a>(&'a self, name: &'a str) -> Subject<'a> {
-        Subject { group: &self.group, plural: &self.plural, kind: &self.kind, name }
+        Subject {
+            group: &self.group,
+            plural: &self.plural,
+            kind: &self.kind,
+            name,
+        }
     }
 
     pub fn api_version(&self, version: usize) -> String {
@@ -92,7 +98,11 @@ impl Resource {
 
 /// `drover.dev/v1alpha1`, or `v1` in the core group.
 pub(crate) fn group_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    }
 }
 
 /// All kinds at one moment, by group and plural.
@@ -102,12 +112,20 @@ pub(crate) type Kinds = BTreeMap<(String, String), Arc<Resource>>;
 #[derive(Debug)]
 pub(crate) struct Registry {
     kinds: RwLock<Arc<Kinds>>,
+    /// Made when somebody asks, for the kinds of that moment.
+    documents: Mutex<Option<(Arc<Kinds>, Arc<Documents>)>>,
 }
 
 impl Registry {
     pub fn new() -> Self {
-        let kinds = builtin::resources().into_iter().map(|resource| (place(&resource), Arc::new(resource))).collect();
-        Self { kinds: RwLock::new(Arc::new(kinds)) }
+        let kinds = builtin::resources()
+            .into_iter()
+            .map(|resource| (place(&resource), Arc::new(resource)))
+            .collect();
+        Self {
+            kinds: RwLock::new(Arc::new(kinds)),
+            documents: Mutex::new(None),
+        }
     }
 
     pub fn kinds(&self) -> Arc<Kinds> {
@@ -116,13 +134,36 @@ impl Registry {
 
     pub fn find(&self, group: &str, plural: &str) -> Option<Arc<Resource>> {
         // Looked up for each request: the key is cheap beside it.
-        self.kinds().get(&(group.to_owned(), plural.to_owned())).cloned()
+        self.kinds()
+            .get(&(group.to_owned(), plural.to_owned()))
+            .cloned()
     }
 
     /// The resource that a table holds.
     pub fn of_table(&self, table: &str) -> Option<Arc<Resource>> {
         let (plural, group) = table.split_once('.').unwrap_or((table, ""));
         self.find(group, plural)
+    }
+
+    /// The kinds described for clients.
+    pub fn documents(&self) -> Arc<Documents> {
+        let mut documents = self
+            .documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let kinds = self.kinds();
+        if let Some((of, documents)) = &*documents
+            && Arc::ptr_eq(of, &kinds)
+        {
+            return Arc::clone(documents);
+        }
+        let published: Vec<Published> = kinds
+            .values()
+            .flat_map(|resource| resource.published())
+            .collect();
+        let made = Arc::new(Documents::of(&published));
+        *documents = Some((kinds, Arc::clone(&made)));
+        made
     }
 
     /// Serves what a definition defines, from now on.
@@ -138,7 +179,9 @@ impl Registry {
 
     /// No longer serves what the definition of this name defined.
     pub fn undefine(&self, name: &str) {
-        self.change(|kinds| kinds.retain(|_, resource| &*resource.id != name || resource.definition.is_none()));
+        self.change(|kinds| {
+            kinds.retain(|_, resource| &*resource.id != name || resource.definition.is_none());
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut Kinds)) {
@@ -154,6 +197,33 @@ fn place(resource: &Resource) -> (String, String) {
 }
 
 impl Resource {
+    fn published(&self) -> impl Iterator<Item = Published> + use<'_> {
+        self.versions
+            .iter()
+            .filter(|version| version.served)
+            .map(|version| {
+                let defined = self.definition.as_ref().and_then(|definition| {
+                    let all = &definition.spec.versions;
+                    all.iter()
+                        .find(|each| each.name == version.name)?
+                        .schema
+                        .as_ref()?
+                        .open_api_v3_schema
+                        .as_ref()
+                });
+                Published {
+                    group: self.group.clone(),
+                    version: version.name.clone(),
+                    kind: self.kind.clone(),
+                    list_kind: self.list_kind.clone(),
+                    plural: self.plural.clone(),
+                    namespaced: self.namespaced,
+                    status: version.status,
+                    schema: defined.and_then(|schema| serde_json::to_value(schema).ok()),
+                }
+            })
+    }
+
     /// The name of a selectable field in the shape that objects are stored in.
     pub fn selects_as<'a>(&self, name: &'a str) -> &'a str {
         match name {

@@ -44,19 +44,25 @@ pub(crate) fn target(path: &str) -> Option<Target> {
     if rest.is_empty() {
         return Some(Target::GroupVersion { group, version });
     }
-    let mut place = Place { group, version, ..Place::default() };
+    let mut place = Place {
+        group,
+        version,
+        ..Place::default()
+    };
     let own = |text: &str| Some(text.to_owned());
     let rest = match rest {
         // `namespaces` is a resource itself, and a prefix of those inside.
         ["namespaces", namespace, plural, rest @ ..]
-            if !(place.group.is_empty() && rest.is_empty() && ["status", "finalize"].contains(plural)) =>
+            if !(place.group.is_empty()
+                && rest.is_empty()
+                && ["status", "finalize"].contains(plural)) =>
         {
             place.namespace = own(namespace);
-            place.plural = (*plural).to_owned();
+            (*plural).clone_into(&mut place.plural);
             rest
         }
         [plural, rest @ ..] => {
-            place.plural = (*plural).to_owned();
+            (*plural).clone_into(&mut place.plural);
             rest
         }
         [] => rest,
@@ -111,11 +117,17 @@ pub(crate) struct Query(BTreeMap<String, String>);
 impl Query {
     pub fn of(query: Option<&str>) -> Result<Self, Refusal> {
         let mut parameters = BTreeMap::new();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        for pair in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = |text: &str| percent_decode(&text.replace('+', " "));
             let (Some(key), Some(value)) = (decoded(key), decoded(value)) else {
-                return Err(Refusal::bad_request(format!("invalid URL escape in query parameter \"{pair}\"")));
+                return Err(Refusal::bad_request(format!(
+                    "invalid URL escape in query parameter \"{pair}\""
+                )));
             };
             parameters.entry(key).or_insert(value);
         }
@@ -124,7 +136,10 @@ impl Query {
 
     /// A parameter that says something.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// A bare `?watch` means yes, and so does any word that is not a way to say no.
@@ -134,17 +149,25 @@ impl Query {
     }
 
     pub fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         text.parse().map(Some).map_err(|_| {
-            Refusal::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax ({name})"))
+            Refusal::bad_request(format!(
+                "strconv.ParseInt: parsing \"{text}\": invalid syntax ({name})"
+            ))
         })
     }
 
     /// `resourceVersion`: `None` if it is not given.
     pub fn version(&self) -> Result<Option<u64>, Refusal> {
-        let Some(text) = self.text("resourceVersion") else { return Ok(None) };
+        let Some(text) = self.text("resourceVersion") else {
+            return Ok(None);
+        };
         text.parse().map(Some).map_err(|_| {
-            Refusal::bad_request(format!("Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"))
+            Refusal::bad_request(format!(
+                "Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+            ))
         })
     }
 
@@ -175,7 +198,9 @@ impl Query {
                 &Cause {
                     field: "fieldValidation".to_owned(),
                     reason: "FieldValueNotSupported".to_owned(),
-                    message: format!("Unsupported value: \"{other}\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""),
+                    message: format!(
+                        "Unsupported value: \"{other}\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+                    ),
                 },
             )),
         }

@@ -31,6 +31,7 @@ impl Rules {
                 left_out(object, &read, &mut String::new(), &mut unknown);
                 *object = read;
                 builtin.default(object);
+                Builtin::leave_out_empty(object);
                 Ok(unknown)
             }
             Self::Defined { compiled, .. } => Ok(compiled.admit(object)),
@@ -66,8 +67,8 @@ fn left_out(given: &Value, read: &Value, path: &mut String, out: &mut Vec<String
                 path.push_str(key);
                 match read.get(key) {
                     Some(read) => left_out(value, read, path, out),
-                    // What is null or empty may well be known, and is not written.
-                    None if is_empty(value) => {}
+                    // What is null may well be known, and is not written.
+                    None if value.is_null() => {}
                     None => out.push(path.clone()),
                 }
                 path.truncate(length);
@@ -76,20 +77,13 @@ fn left_out(given: &Value, read: &Value, path: &mut String, out: &mut Vec<String
         (Value::Array(given), Value::Array(read)) => {
             for (index, (given, read)) in given.iter().zip(read).enumerate() {
                 let length = path.len();
-                path.push_str(&format!("[{index}]"));
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
                 left_out(given, read, path, out);
                 path.truncate(length);
             }
         }
         _ => {}
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
     }
 }

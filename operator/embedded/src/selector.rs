@@ -1,6 +1,10 @@
 //! Selectors of lists and watches: by labels and by fields.
 
-use crate::{error::Refusal, object::{Entry, Meta}, registry::Resource};
+use crate::{
+    error::Refusal,
+    object::{Entry, Meta},
+    registry::Resource,
+};
 
 /// Terms longer than this in number are refused: each is looked at for each object.
 const MOST_TERMS: usize = 256;
@@ -49,10 +53,17 @@ impl Selector {
     /// # Errors
     ///
     /// A syntax error, or a field that the kind cannot be selected by.
-    pub fn parse(labels: Option<&str>, fields: Option<&str>, resource: &Resource, api_version: &str) -> Result<Self, Refusal> {
+    pub fn parse(
+        labels: Option<&str>,
+        fields: Option<&str>,
+        resource: &Resource,
+        api_version: &str,
+    ) -> Result<Self, Refusal> {
         let labels = match labels {
             Some(text) => parse_labels(text).ok_or_else(|| {
-                Refusal::bad_request(format!("unable to parse requirement: found '{text}', expected: a label selector"))
+                Refusal::bad_request(format!(
+                    "unable to parse requirement: found '{text}', expected: a label selector"
+                ))
             })?,
             None => Vec::new(),
         };
@@ -61,7 +72,9 @@ impl Selector {
             None => Vec::new(),
         };
         if labels.len() + fields.len() > MOST_TERMS {
-            return Err(Refusal::bad_request(format!("a selector has at most {MOST_TERMS} terms")));
+            return Err(Refusal::bad_request(format!(
+                "a selector has at most {MOST_TERMS} terms"
+            )));
         }
         Ok(Self { labels, fields })
     }
@@ -71,13 +84,9 @@ impl Selector {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
-    /// The one name that can match.
-    pub fn name(&self) -> Option<&str> {
-        self.fields.iter().find(|term| term.field == Field::Name && term.equal).map(|term| term.value.as_str())
-    }
-
     pub fn matches(&self, entry: &Entry) -> bool {
-        self.labels.iter().all(|term| term.matches(&entry.meta)) && self.fields.iter().all(|term| term.matches(&entry.meta))
+        self.labels.iter().all(|term| term.matches(&entry.meta))
+            && self.fields.iter().all(|term| term.matches(&entry.meta))
     }
 }
 
@@ -87,7 +96,9 @@ impl LabelTerm {
         let number = || value.and_then(|value| value.parse::<i64>().ok());
         match &self.test {
             Test::In(values) => value.is_some_and(|value| values.iter().any(|each| each == value)),
-            Test::NotIn(values) => value.is_none_or(|value| values.iter().all(|each| each != value)),
+            Test::NotIn(values) => {
+                value.is_none_or(|value| values.iter().all(|each| each != value))
+            }
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
             Test::More(than) => number().is_some_and(|number| number > *than),
@@ -110,7 +121,11 @@ impl FieldTerm {
     }
 }
 
-fn parse_fields(text: &str, resource: &Resource, api_version: &str) -> Result<Vec<FieldTerm>, Refusal> {
+fn parse_fields(
+    text: &str,
+    resource: &Resource,
+    api_version: &str,
+) -> Result<Vec<FieldTerm>, Refusal> {
     let mut terms = Vec::new();
     for term in text.split(',').filter(|term| !term.is_empty()) {
         let (name, value, equal) = if let Some((name, value)) = term.split_once("!=") {
@@ -118,14 +133,19 @@ fn parse_fields(text: &str, resource: &Resource, api_version: &str) -> Result<Ve
         } else if let Some((name, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
             (name, value, true)
         } else {
-            return Err(Refusal::bad_request(format!("invalid selector: '{text}'; can't understand '{term}'")));
+            return Err(Refusal::bad_request(format!(
+                "invalid selector: '{text}'; can't understand '{term}'"
+            )));
         };
         let field = match name {
             "metadata.name" => Field::Name,
             "metadata.namespace" => Field::Namespace,
             _ => {
                 let name = resource.selects_as(name);
-                let index = resource.selectable.iter().position(|field| field.name == name);
+                let index = resource
+                    .selectable
+                    .iter()
+                    .position(|field| field.name == name);
                 Field::Own(index.ok_or_else(|| {
                     Refusal::bad_request(format!(
                         "Unable to find \"{}, Resource={}\" that match label selector \"\", field selector \"{text}\": \
@@ -136,7 +156,11 @@ fn parse_fields(text: &str, resource: &Resource, api_version: &str) -> Result<Ve
                 })?)
             }
         };
-        terms.push(FieldTerm { field, value: value.to_owned(), equal });
+        terms.push(FieldTerm {
+            field,
+            value: value.to_owned(),
+            equal,
+        });
     }
     Ok(terms)
 }
@@ -176,14 +200,20 @@ fn split_outside_parentheses(text: &str) -> Option<Vec<&str>> {
 fn parse_label(term: &str) -> Option<LabelTerm> {
     let made = |key: &str, test: Test| {
         let key = key.trim();
-        (is_key(key)).then(|| LabelTerm { key: key.to_owned(), test })
+        (is_key(key)).then(|| LabelTerm {
+            key: key.to_owned(),
+            test,
+        })
     };
     if let Some(key) = term.strip_prefix('!') {
         return made(key, Test::Absent);
     }
     if let Some(open) = term.find('(') {
-        let values: Vec<String> =
-            term[open + 1..].strip_suffix(')')?.split(',').map(|value| value.trim().to_owned()).collect();
+        let values: Vec<String> = term[open + 1..]
+            .strip_suffix(')')?
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect();
         let mut words = term[..open].split_whitespace();
         let (key, operator) = (words.next()?, words.next()?);
         return match (operator, words.next()) {
@@ -199,7 +229,14 @@ fn parse_label(term: &str) -> Option<LabelTerm> {
                 return None;
             }
             let values = vec![value.to_owned()];
-            return made(key, if equal { Test::In(values) } else { Test::NotIn(values) });
+            return made(
+                key,
+                if equal {
+                    Test::In(values)
+                } else {
+                    Test::NotIn(values)
+                },
+            );
         }
     }
     if let Some((key, value)) = term.split_once('>') {
@@ -212,11 +249,15 @@ fn parse_label(term: &str) -> Option<LabelTerm> {
 }
 
 fn is_value(text: &str) -> bool {
-    text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+    text.chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
 fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter))
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter))
 }
 
 #[cfg(test)]
@@ -224,7 +265,13 @@ mod tests {
     use super::*;
 
     fn meta(labels: &[(&str, &str)]) -> Meta {
-        Meta { labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(), ..Meta::default() }
+        Meta {
+            labels: labels
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect(),
+            ..Meta::default()
+        }
     }
 
     #[test]
@@ -245,14 +292,27 @@ mod tests {
             ("size > 3", false),
         ] {
             let terms = parse_labels(text).unwrap();
-            assert_eq!(terms.iter().all(|term| term.matches(&object)), expected, "{text}");
+            assert_eq!(
+                terms.iter().all(|term| term.matches(&object)),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_selector_is_refused() {
         // SPEC: BI-1
-        for text in ["a in (b", "a in b)", "a within (b)", "=x", "a=b c", "a>b", "(", "a(b)"] {
+        for text in [
+            "a in (b",
+            "a in b)",
+            "a within (b)",
+            "=x",
+            "a=b c",
+            "a>b",
+            "(",
+            "a(b)",
+        ] {
             assert_eq!(parse_labels(text), None, "{text}");
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ use crate::{
     call::{Call, Core},
     discovery,
     error::Refusal,
-    negotiate::{self, Form},
+    negotiate::{self, Form, Format},
+    openapi::V2_PROTOBUF,
     request::{Query, Target, target},
     verbs,
 };
@@ -71,7 +72,9 @@ where
     match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Refusal::too_large()),
-        Err(error) => Err(Refusal::bad_request(format!("the body cannot be read: {error}"))),
+        Err(error) => Err(Refusal::bad_request(format!(
+            "the body cannot be read: {error}"
+        ))),
     }
 }
 
@@ -89,7 +92,10 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
     if place.group == discovery::REVIEW_GROUP && place.plural == discovery::REVIEWS {
         return review(&parts, form, &body);
     }
-    let resource = core.registry.find(&place.group, &place.plural).ok_or_else(Refusal::no_such_path)?;
+    let resource = core
+        .registry
+        .find(&place.group, &place.plural)
+        .ok_or_else(Refusal::no_such_path)?;
     let version = resource
         .versions
         .iter()
@@ -103,7 +109,12 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
     let status = match place.subresource.as_deref() {
         None => false,
         Some("status") if resource.versions[version].status => true,
-        Some(_) => return Err(Refusal::no_such_path()),
+        Some(_) => {
+            let mut refusal =
+                Refusal::not_found(resource.subject(place.name.as_deref().unwrap_or_default()));
+            "the server could not find the requested resource".clone_into(&mut refusal.message);
+            return Err(refusal);
+        }
     };
     if across && parts.method == Method::POST {
         return Err(Refusal::method_not_allowed(resource.subject(""), "create"));
@@ -124,15 +135,26 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
 }
 
 /// Paths outside of resources.
-fn root(core: &Core, parts: &Parts, form: Result<Form, Refusal>, path: &[String]) -> Result<Answer, Refusal> {
+fn root(
+    core: &Core,
+    parts: &Parts,
+    form: Result<Form, Refusal>,
+    path: &[String],
+) -> Result<Answer, Refusal> {
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
     if let ["healthz" | "livez" | "readyz", ..] = words.as_slice() {
         let mut answer = Response::new(ApiBody::from(b"ok".to_vec()));
-        let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
-        answer.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+        let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+        answer.headers_mut().insert(header::CONTENT_TYPE, plain);
         return Ok(answer);
     }
     let kinds = core.registry.kinds();
+    if let ["openapi", rest @ ..] = words.as_slice() {
+        return openapi(core, &parts.headers, rest);
+    }
+    if !matches!(words.as_slice(), ["version" | "api"] | ["apis", ..]) {
+        return Err(Refusal::no_such_path());
+    }
     let form = form?;
     let found = match words.as_slice() {
         ["version"] => Some(discovery::version()),
@@ -143,13 +165,60 @@ fn root(core: &Core, parts: &Parts, form: Result<Form, Refusal>, path: &[String]
         ["apis", group] => discovery::group(&kinds, group),
         _ => None,
     };
-    let aggregated = form.aggregated && found.as_ref().is_some_and(|found| found["kind"] == "APIGroupDiscoveryList");
+    let aggregated = form.aggregated
+        && found
+            .as_ref()
+            .is_some_and(|found| found["kind"] == "APIGroupDiscoveryList");
     let mut answer = described(&parts.method, form, found)?;
     if aggregated {
         let kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-        answer.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     }
     Ok(answer)
+}
+
+/// How clients ask for [`V2_PROTOBUF`]: not quite by its name.
+const V2_ASKED: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// The kinds described for clients, in the forms that they know.
+fn openapi(core: &Core, headers: &HeaderMap, path: &[&str]) -> Result<Answer, Refusal> {
+    let documents = core.registry.documents();
+    let accepts_protobuf = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| [V2_PROTOBUF, V2_ASKED].contains(&value.trim()));
+    match path {
+        ["v3"] => Ok(answer::value(
+            StatusCode::OK,
+            Format::Json,
+            &documents.index(),
+        )),
+        ["v2"] if accepts_protobuf => {
+            let mut answer = Response::new(ApiBody::from(documents.v2_protobuf().clone()));
+            answer.headers_mut().insert(
+                header::CONTENT_TYPE,
+                header::HeaderValue::from_static(V2_PROTOBUF),
+            );
+            Ok(answer)
+        }
+        _ => {
+            let document = match path {
+                ["v2"] => Some(documents.v2()),
+                ["v3", root @ ..] => documents.v3(&root.join("/")),
+                _ => None,
+            };
+            let document = document.ok_or_else(Refusal::no_such_path)?;
+            let mut answer = answer::text(StatusCode::OK, Format::Json, document.json.clone());
+            if let Ok(tag) = header::HeaderValue::from_str(&format!("\"{}\"", document.hash)) {
+                answer.headers_mut().insert(header::ETAG, tag);
+            }
+            Ok(answer)
+        }
+    }
 }
 
 fn described(method: &Method, form: Form, found: Option<Value>) -> Result<Answer, Refusal> {
@@ -171,7 +240,12 @@ fn review(parts: &Parts, form: Form, body: &Bytes) -> Result<Answer, Refusal> {
     }
     let mut review = negotiate::read(negotiate::content_type(&parts.headers), body)?;
     if !review.is_object() || !review["spec"].is_object() {
-        return Err(Refusal::bad_request("the object provided is unrecognized (must be of type SelfSubjectAccessReview)"));
+        return Err(Refusal::bad_request(
+            "the object provided is unrecognized (must be of type SelfSubjectAccessReview)",
+        ));
+    }
+    if review["metadata"].is_null() {
+        review["metadata"] = serde_json::json!({});
     }
     review["status"] = serde_json::json!({ "allowed": true });
     Ok(answer::value(StatusCode::CREATED, form.format, &review))

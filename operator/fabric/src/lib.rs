@@ -5,11 +5,14 @@
 //! *ensures*, idempotently and at once. What is asked carries a [`Stamp`](drover_world::Stamp); a driver
 //! keeps the highest epoch for each machine in its fabric and refuses, or at least records, what is older.
 //!
-//! What a driver promises is written beside each method and checked by the conformance suite.
+//! What a driver promises is written beside each method and checked by the conformance suite (the feature
+//! `conformance`).
 //!
 //! What may not enter: the engine, controllers, the Kubernetes API.
 
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod fabric;
 mod guard;
 mod registry;

@@ -35,14 +35,14 @@ use crate::value::{RunName, StepName};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("a decision cannot be changed: take another"))]
-#[x_kube(validation = Rule::new("(self.action == 'Approve') == has(self.step)").message("step is set when, and only when, action is Approve"))]
+#[x_kube(validation = Rule::new("!has(self.step) || self.action == 'Approve'").message("step is for action: Approve; without it the run as a whole is approved"))]
 #[x_kube(validation = Rule::new("(self.action == 'ChangePoint') == has(self.recoveryPoint)").message("recoveryPoint is set when, and only when, action is ChangePoint"))]
 pub struct RunDecisionSpec {
     /// The run that the decision is about.
     pub run_ref: RunRef,
     /// What is decided.
     pub action: DecisionAction,
-    /// For `Approve`: the manual step.
+    /// For `Approve`: the manual step; unset means the run as a whole, before it does anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepRef>,
     /// For `ChangePoint`: the point that machines are rebuilt from.

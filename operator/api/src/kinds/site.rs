@@ -111,11 +111,11 @@ impl Fabric {
             Self::Simulator(_) => Vec::new(),
             Self::Libvirt(libvirt) => {
                 let hosts = libvirt.hosts.iter();
-                hosts.filter_map(|host| host.credentials_secret_ref.as_ref()).collect()
+                hosts
+                    .filter_map(|host| host.credentials_secret_ref.as_ref())
+                    .collect()
             }
-            Self::Kubernetes(kubernetes) => {
-                kubernetes.kubeconfig_secret_ref.iter().collect()
-            }
+            Self::Kubernetes(kubernetes) => kubernetes.kubeconfig_secret_ref.iter().collect(),
             Self::Azure(azure) => azure.credentials_secret_ref.iter().collect(),
             Self::Vsphere(vsphere) => vec![&vsphere.credentials_secret_ref],
             Self::Hyperv(hyperv) => vec![&hyperv.credentials_secret_ref],

@@ -31,7 +31,11 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if drill.metadata.deletion_timestamp.is_some() {
         return let_go(context, &drill, run.as_ref()).await;
     }
-    if !drill.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if !drill
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == FINALIZER)
+    {
         let mut next = (*drill).clone();
         next.finalizers_mut().push(FINALIZER.to_owned());
         context.replace(next).await?;
@@ -79,11 +83,16 @@ async fn begin(
     let plan_key = ObjectKey::new(&key.namespace, drill.spec.plan_ref.name.as_str());
     let annotations = BTreeMap::from([
         (DRILL.to_owned(), key.name.to_string()),
-        (DRILL_UID.to_owned(), drill.metadata.uid.clone().unwrap_or_default()),
+        (
+            DRILL_UID.to_owned(),
+            drill.metadata.uid.clone().unwrap_or_default(),
+        ),
     ]);
     let spec = &drill.spec;
     let what = |away| {
-        let to = spec.direction.map_or(away, drover_api::common::Direction::target);
+        let to = spec
+            .direction
+            .map_or(away, drover_api::common::Direction::target);
         (to, spec.recovery_point.clone(), spec.groups.clone())
     };
     match plan::begin_drill(context, &plan_key, what, annotations).await? {
@@ -91,12 +100,14 @@ async fn begin(
             status.phase = DrillPhase::Starting;
             status.run = run.name_any().parse().ok();
             status.expires = now.checked_add(drill.spec.ttl.as_std()).ok();
-            let mut conditions = Conditions::of(&mut status.conditions, drill.metadata.generation, now);
+            let mut conditions =
+                Conditions::of(&mut status.conditions, drill.metadata.generation, now);
             conditions.reconciling("Starting", &format!("run {}", run.name_any()));
         }
         Err(why) => {
             context.later(Key::Drill(key.clone()), WAITING);
-            let mut conditions = Conditions::of(&mut status.conditions, drill.metadata.generation, now);
+            let mut conditions =
+                Conditions::of(&mut status.conditions, drill.metadata.generation, now);
             conditions.reconciling("Waiting", &why);
         }
     }
@@ -119,7 +130,8 @@ fn follow(
         status.expires = now.checked_add(drill.spec.ttl.as_std()).ok();
     }
     let plan_key = ObjectKey::new(&key.namespace, drill.spec.plan_ref.name.as_str());
-    let due = status.expires.is_some_and(|expires| expires <= now) || plan::emergency(context, &plan_key);
+    let due =
+        status.expires.is_some_and(|expires| expires <= now) || plan::emergency(context, &plan_key);
     status.phase = match phase {
         RunPhase::CleanedUp => DrillPhase::CleanedUp,
         RunPhase::CleaningUp => DrillPhase::CleaningUp,
@@ -129,7 +141,11 @@ fn follow(
     };
     if phase == RunPhase::Standing && status.result.is_none() {
         let failed = run_status.machines.failed > 0 || actions_failed(run);
-        status.result = Some(if failed { DrillResult::Failed } else { DrillResult::Passed });
+        status.result = Some(if failed {
+            DrillResult::Failed
+        } else {
+            DrillResult::Passed
+        });
         status.rto.clone_from(&run_status.rto);
     }
     if RUN.is_final(phase) && status.result.is_none() {
@@ -138,12 +154,22 @@ fn follow(
     if let Some(expires) = status.expires
         && expires > now
     {
-        context.queue.add_at(Key::Drill(key.clone()), context.clock.instant_of(expires));
+        context
+            .queue
+            .add_at(Key::Drill(key.clone()), context.clock.instant_of(expires));
     }
-    let result = status.result.map(|result| format!("{result:?}")).unwrap_or_default();
+    let result = status
+        .result
+        .map(|result| format!("{result:?}"))
+        .unwrap_or_default();
     let reason = format!("{:?}", status.phase);
-    let words = run_status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let words = words.map(|condition| condition.message.clone()).unwrap_or_default();
+    let words = run_status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    let words = words
+        .map(|condition| condition.message.clone())
+        .unwrap_or_default();
     let mut conditions = Conditions::of(&mut status.conditions, drill.metadata.generation, now);
     match status.phase {
         DrillPhase::Standing | DrillPhase::CleanedUp => conditions.ready(&reason, &result),
@@ -164,13 +190,18 @@ async fn let_go(
     run: Option<&Arc<RecoveryRun>>,
 ) -> Result<(), WriteError> {
     if let Some(run) = run {
-        let phase = run.status.as_ref().map(|status| status.record.phase).unwrap_or_default();
+        let phase = run
+            .status
+            .as_ref()
+            .map(|status| status.record.phase)
+            .unwrap_or_default();
         if !RUN.is_final(phase) {
             context.queue.add(Key::Run(ObjectKey::of(&**run)));
             return Ok(());
         }
     }
     let mut next = (**drill).clone();
-    next.finalizers_mut().retain(|finalizer| finalizer != FINALIZER);
+    next.finalizers_mut()
+        .retain(|finalizer| finalizer != FINALIZER);
     context.replace(next).await.map(|_| ())
 }

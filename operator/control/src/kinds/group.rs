@@ -31,7 +31,11 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if group.metadata.deletion_timestamp.is_some() {
         return let_go(context, key, &group).await;
     }
-    if !group.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if !group
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == FINALIZER)
+    {
         let mut next = (*group).clone();
         next.finalizers_mut().push(FINALIZER.to_owned());
         context.replace(next).await?;
@@ -103,11 +107,22 @@ fn machine_name(group: &str, machine: &MachineName) -> String {
     let readable: String = text
         .chars()
         .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(100)
         .collect();
     // Names that read alike are told apart by what they really are.
-    format!("{group}.{}-{:016x}", readable.trim_matches('-'), fingerprint(text)).replace(".-", ".")
+    format!(
+        "{group}.{}-{:016x}",
+        readable.trim_matches('-'),
+        fingerprint(text)
+    )
+    .replace(".-", ".")
 }
 
 /// FNV-1a, which is the same on every machine and in every build.
@@ -117,8 +132,16 @@ fn fingerprint(text: &str) -> u64 {
     })
 }
 
-fn spec_of(group: &ProtectionGroup, key: &ObjectKey, member: &Member<'_>) -> Option<ProtectedMachineSpec> {
-    let listed = group.spec.machines.iter().find(|listed| listed.name == *member.name);
+fn spec_of(
+    group: &ProtectionGroup,
+    key: &ObjectKey,
+    member: &Member<'_>,
+) -> Option<ProtectedMachineSpec> {
+    let listed = group
+        .spec
+        .machines
+        .iter()
+        .find(|listed| listed.name == *member.name);
     Some(ProtectedMachineSpec {
         group_ref: drover_api::common::GroupRef {
             name: key.name.parse().ok()?,
@@ -128,8 +151,13 @@ fn spec_of(group: &ProtectionGroup, key: &ObjectKey, member: &Member<'_>) -> Opt
         policy_ref: group.spec.policy_ref.clone(),
         network_mapping_ref: group.spec.network_mapping_ref.clone(),
         nics: member.nics.to_vec(),
-        excluded_disks: listed.map(|listed| listed.excluded_disks.clone()).unwrap_or_default(),
-        target_settings: member.target_settings.cloned().or_else(|| group.spec.target_settings.clone()),
+        excluded_disks: listed
+            .map(|listed| listed.excluded_disks.clone())
+            .unwrap_or_default(),
+        target_settings: member
+            .target_settings
+            .cloned()
+            .or_else(|| group.spec.target_settings.clone()),
         purpose: group.spec.purpose,
         deletion_policy: group.spec.deletion_policy,
     })
@@ -145,14 +173,22 @@ async fn ensure_members(
 ) -> Result<Vec<String>, WriteError> {
     let mut conflicts = Vec::new();
     let mut writes = Vec::new();
-    let listed: BTreeMap<&MachineName, &drover_api::Member> =
-        group.spec.machines.iter().map(|member| (&member.name, member)).collect();
+    let listed: BTreeMap<&MachineName, &drover_api::Member> = group
+        .spec
+        .machines
+        .iter()
+        .map(|member| (&member.name, member))
+        .collect();
     drop(listed);
     for member in &members.known {
-        let Some(spec) = spec_of(group, key, member) else { continue };
+        let Some(spec) = spec_of(group, key, member) else {
+            continue;
+        };
         let cache = context.cache();
         let there = cache.member(key, member.name.as_str()).cloned();
-        let holder = cache.native(&group.spec.sites.primary, member.name).cloned();
+        let holder = cache
+            .native(&group.spec.sites.primary, member.name)
+            .cloned();
         drop(cache);
         match there {
             Some(there) if there.spec == spec => {}
@@ -211,16 +247,24 @@ async fn no_longer(
     let known: BTreeSet<&MachineName> = members.known.iter().map(|member| member.name).collect();
     let strays: Vec<Arc<ProtectedMachine>> = {
         let cache = context.cache();
-        let strays = cache.members(key).filter(|machine| !known.contains(&machine.spec.machine));
+        let strays = cache
+            .members(key)
+            .filter(|machine| !known.contains(&machine.spec.machine));
         strays.cloned().collect()
     };
     let mut reported = Vec::new();
     for stray in strays {
-        let held = !context.runs().hands.get(&ObjectKey::of(&*stray)).is_none_or(BTreeSet::is_empty);
+        let held = !context
+            .runs()
+            .hands
+            .get(&ObjectKey::of(&*stray))
+            .is_none_or(BTreeSet::is_empty);
         if group.spec.selector.is_some() || held {
             reported.push(stray.spec.machine.clone());
         } else if stray.metadata.deletion_timestamp.is_none() {
-            context.delete::<ProtectedMachine>(&ObjectKey::of(&*stray)).await?;
+            context
+                .delete::<ProtectedMachine>(&ObjectKey::of(&*stray))
+                .await?;
         }
     }
     Ok(reported)
@@ -234,16 +278,24 @@ async fn let_go(
 ) -> Result<(), WriteError> {
     let members: Vec<ObjectKey> = {
         let cache = context.cache();
-        cache.members(key).map(|machine| ObjectKey::of(&**machine)).collect()
+        cache
+            .members(key)
+            .map(|machine| ObjectKey::of(&**machine))
+            .collect()
     };
     if members.is_empty() {
         let mut next = (**group).clone();
-        next.finalizers_mut().retain(|finalizer| finalizer != FINALIZER);
+        next.finalizers_mut()
+            .retain(|finalizer| finalizer != FINALIZER);
         return context.replace(next).await.map(|_| ());
     }
     let mut held = 0_usize;
     for member in &members {
-        let in_hand = context.runs().hands.get(member).is_some_and(|hands| !hands.is_empty());
+        let in_hand = context
+            .runs()
+            .hands
+            .get(member)
+            .is_some_and(|hands| !hands.is_empty());
         if in_hand {
             held += 1;
         } else {
@@ -257,7 +309,8 @@ async fn let_go(
     } else {
         format!("{} machines are let go of", members.len())
     };
-    Conditions::of(&mut status.conditions, group.metadata.generation, now).reconciling("Deleting", &words);
+    Conditions::of(&mut status.conditions, group.metadata.generation, now)
+        .reconciling("Deleting", &words);
     context.later(Key::Group(key.clone()), std::time::Duration::from_secs(2));
     if group.status.as_ref() == Some(&status) {
         return Ok(());
@@ -282,7 +335,14 @@ async fn record(
     let (counts, worst) = counts(context, key, members.known.len());
     status.worst_rpo = worst;
     status.no_longer_matching = gone.into_iter().take(256).collect();
-    say(&mut status, group, &counts, errors, conflicts, context.clock.now());
+    say(
+        &mut status,
+        group,
+        &counts,
+        errors,
+        conflicts,
+        context.clock.now(),
+    );
     status.members = Some(counts);
     if members.open {
         context.later(Key::Group(key.clone()), GATHER * 10);
@@ -310,10 +370,15 @@ fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Op
             P::Protected => counts.protected += 1,
             P::ResyncRequired | P::Resynchronizing => counts.resynchronizing += 1,
             P::Failed | P::Inconsistent | P::NotProtected => counts.failed += 1,
-            P::Unprotected | P::Enabling | P::InitialReplication | P::Finalizing => counts.enabling += 1,
+            P::Unprotected | P::Enabling | P::InitialReplication | P::Finalizing => {
+                counts.enabling += 1
+            }
             _ => {}
         }
-        let rpo = status.replication.as_ref().and_then(|seen| seen.rpo.clone());
+        let rpo = status
+            .replication
+            .as_ref()
+            .and_then(|seen| seen.rpo.clone());
         worst = worst.max(rpo);
     }
     counts.total = counts.total.max(u32::try_from(known).unwrap_or(u32::MAX));
@@ -329,14 +394,27 @@ fn say(
     now: jiff::Timestamp,
 ) {
     let all = counts.protected == counts.total;
-    let words = format!("{} of {} machines are protected", counts.protected, counts.total);
+    let words = format!(
+        "{} of {} machines are protected",
+        counts.protected, counts.total
+    );
     let mut conditions = Conditions::of(&mut status.conditions, group.metadata.generation, now);
-    conditions.set(PROTECTED, Status::of(all), if all { "Protected" } else { "NotAll" }, &words);
+    conditions.set(
+        PROTECTED,
+        Status::of(all),
+        if all { "Protected" } else { "NotAll" },
+        &words,
+    );
     if conflicts.is_empty() {
         conditions.clear(CONFLICTED);
     } else {
         let who = conflicts.join(", ");
-        conditions.set(CONFLICTED, Status::True, "AlreadyProtected", &format!("another group has {who}"));
+        conditions.set(
+            CONFLICTED,
+            Status::True,
+            "AlreadyProtected",
+            &format!("another group has {who}"),
+        );
     }
     if !errors.is_empty() {
         conditions.stalled("Invalid", &errors.join("\n"));

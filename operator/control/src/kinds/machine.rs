@@ -22,6 +22,7 @@ use crate::conditions::{Conditions, Status};
 use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
+use crate::events::Tone;
 use crate::kinds::run::{asked_again, retry_pause};
 use crate::queue::Key;
 use crate::write::WriteError;
@@ -52,6 +53,7 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if !worth_writing(context, key, machine.status.as_ref(), &status, &case) {
         return Ok(());
     }
+    case.tell(context, status.phase);
     let mut next = (*machine).clone();
     next.status = Some(status);
     context.replace_status(next).await?;
@@ -96,19 +98,32 @@ impl<'a> Case<'a> {
         let group = ObjectKey::new(&key.namespace, spec.group_ref.name.as_str());
         let consistency = {
             let cache = context.cache();
-            cache.groups.get(&group).map_or(Consistency::PerMachine, |group| group.spec.consistency)
+            cache
+                .groups
+                .get(&group)
+                .map_or(Consistency::PerMachine, |group| group.spec.consistency)
         };
         let place = Place::of(&key.namespace, spec, consistency);
         let policy = snapshot.policy(&place.pair.policy)?.spec.clone();
-        let sites = [snapshot.site(&spec.sites.primary)?, snapshot.site(&spec.sites.secondary)?];
-        let opened = context.open_pair(&place.pair, [sites[0], sites[1]], &policy).await;
+        let sites = [
+            snapshot.site(&spec.sites.primary)?,
+            snapshot.site(&spec.sites.secondary)?,
+        ];
+        let opened = context
+            .open_pair(&place.pair, [sites[0], sites[1]], &policy)
+            .await;
         let now = context.clock.now();
         let index = context.index();
-        let at = ROLES.map(|role| index.instance(place.sites.at(role), &place.instance(role, false)));
-        let drill = ROLES.map(|role| index.instance(place.sites.at(role), &place.instance(role, true)));
+        let at =
+            ROLES.map(|role| index.instance(place.sites.at(role), &place.instance(role, false)));
+        let drill =
+            ROLES.map(|role| index.instance(place.sites.at(role), &place.instance(role, true)));
         let link = index.link(&place.pair, &place.subject.primary);
         drop(index);
-        let active = machine.status.as_ref().and_then(|status| status.active_site);
+        let active = machine
+            .status
+            .as_ref()
+            .and_then(|status| status.active_site);
         let home = sites[side(active.unwrap_or(SiteRole::Primary))];
         let mut case = Self {
             key,
@@ -144,7 +159,10 @@ impl<'a> Case<'a> {
             of("the machine exists at the primary site", there),
         ];
         if let Some(error) = driver {
-            list.push(of(&format!("the replicator can be used ({error})"), Some(false)));
+            list.push(of(
+                &format!("the replicator can be used ({error})"),
+                Some(false),
+            ));
         }
         list
     }
@@ -168,7 +186,9 @@ impl<'a> Case<'a> {
     }
 
     fn split(&self) -> bool {
-        self.at.iter().all(|at| at.seen().is_some_and(Instance::may_serve))
+        self.at
+            .iter()
+            .all(|at| at.seen().is_some_and(Instance::may_serve))
     }
 
     /// Moves the phase on as far as it goes now; for what it waits then.
@@ -179,7 +199,11 @@ impl<'a> Case<'a> {
     ) -> Option<WaitReason> {
         status.active_site = self.active().or(status.active_site);
         if let Some((run, part)) = &self.run {
-            let phase = run.status.as_ref().map(|status| status.record.phase).unwrap_or_default();
+            let phase = run
+                .status
+                .as_ref()
+                .map(|status| status.record.phase)
+                .unwrap_or_default();
             let name = run.metadata.name.as_deref().unwrap_or_default();
             if !RUN.is_final(phase) {
                 if let Some(phase) = told(run, phase, part) {
@@ -206,7 +230,10 @@ impl<'a> Case<'a> {
             return false;
         };
         let other = self.at[side(active.other())].seen();
-        let touched = self.at.iter().any(|at| at.seen().is_some_and(|seen| seen.epoch > 0));
+        let touched = self
+            .at
+            .iter()
+            .any(|at| at.seen().is_some_and(|seen| seen.epoch > 0));
         let backwards = link.state != LinkState::None && link.towards == active;
         let something_there = other.is_some_and(|other| other.power != Power::Absent);
         touched && (backwards || (link.state == LinkState::None && something_there))
@@ -224,8 +251,14 @@ impl<'a> Case<'a> {
         let journal = part.status.clone().unwrap_or_default();
         let in_run = matches!(
             status.phase,
-            P::CommitPending | P::Leaving | P::Left | P::Entering | P::Returning | P::Committing
-                | P::SynchronizingBack | P::AwaitingCompleteSync
+            P::CommitPending
+                | P::Leaving
+                | P::Left
+                | P::Entering
+                | P::Returning
+                | P::Committing
+                | P::SynchronizingBack
+                | P::AwaitingCompleteSync
         );
         match phase {
             RunPhase::Committed if journal.enter.state == StepState::Done => {
@@ -233,10 +266,16 @@ impl<'a> Case<'a> {
                 if !settled {
                     let migrated = self.machine.spec.purpose == Purpose::MigrationOnly
                         && run.spec.direction.target() == SiteRole::Secondary;
-                    status.phase = if migrated { P::Migrated } else { P::NotProtected };
+                    status.phase = if migrated {
+                        P::Migrated
+                    } else {
+                        P::NotProtected
+                    };
                 }
             }
-            RunPhase::Protected if matches!(status.phase, P::NotProtected | P::Reprotecting) || in_run => {
+            RunPhase::Protected
+                if matches!(status.phase, P::NotProtected | P::Reprotecting) || in_run =>
+            {
                 if journal.reverse.state == StepState::Done {
                     status.phase = P::Protected;
                 }
@@ -305,14 +344,24 @@ impl<'a> Case<'a> {
 
     /// Asks the replicator; a copy only within the limits of the site it comes from (PR-2).
     fn ensure(&self, context: &Arc<Context>, effect: Effect) -> Option<WaitReason> {
-        let copies = matches!(effect, Effect::Seeded { .. } | Effect::Resynchronized { .. });
-        if copies && !context.slots().enter(context, &self.place.pair.primary, self.key) {
+        let copies = matches!(
+            effect,
+            Effect::Seeded { .. } | Effect::Resynchronized { .. }
+        );
+        if copies
+            && !context
+                .slots()
+                .enter(context, &self.place.pair.primary, self.key)
+        {
             return Some(WaitReason::Slot);
         }
         if !copies {
             context.slots().leave(context, self.key);
         }
-        let seen = self.at.iter().filter_map(|at| at.seen().map(|seen| seen.epoch));
+        let seen = self
+            .at
+            .iter()
+            .filter_map(|at| at.seen().map(|seen| seen.epoch));
         let link = self.link.seen().map(|link| link.epoch);
         let epoch = seen.chain(link).max().unwrap_or(0);
         if !asked_again(&mut context.asked(), self.key, effect, epoch) {
@@ -325,15 +374,46 @@ impl<'a> Case<'a> {
             step: step_name(effect),
             epoch,
         };
-        let (context_of_task, key, place) = (Arc::clone(context), self.key.clone(), self.place.clone());
+        let (context_of_task, key, place) =
+            (Arc::clone(context), self.key.clone(), self.place.clone());
         context.spawn(async move {
             let context = context_of_task;
-            let answer = context.ensure(&place, &stamp, effect, Shaped::default()).await;
+            let answer = context
+                .ensure(&place, &stamp, effect, Shaped::default())
+                .await;
             note(&context, &key, &place, effect, epoch, answer.err());
         });
         Some(WaitReason::Data {
             pending_bytes: self.link.seen().map_or(0, |link| link.pending_bytes),
         })
+    }
+
+    /// Tells what a person should hear of: not every step of a life, of thousands.
+    fn tell(&self, context: &Arc<Context>, phase: MachinePhase) {
+        let before = self.machine.status.as_ref().map(|status| status.phase);
+        if before == Some(phase) {
+            return;
+        }
+        let (tone, reason, note) = match phase {
+            MachinePhase::Failed => (
+                Tone::Warning,
+                "ReplicationFailed",
+                "a person must mend its replication",
+            ),
+            MachinePhase::NotProtected => {
+                (Tone::Warning, "NotProtected", "nothing replicates any more")
+            }
+            MachinePhase::ResyncRequired => {
+                (Tone::Warning, "ResyncRequired", "change tracking was lost")
+            }
+            MachinePhase::Inconsistent => (
+                Tone::Warning,
+                "Inconsistent",
+                "its old disk is half-written",
+            ),
+            _ => return,
+        };
+        context.tell(&**self.machine, tone, reason, note.to_owned());
     }
 
     /// What is seen, in the words of the status.
@@ -343,7 +423,10 @@ impl<'a> Case<'a> {
         let phase = status.phase;
         let reason = format!("{phase:?}");
         let waits = wait.map(ToString::to_string).unwrap_or_default();
-        let rpo = status.replication.as_ref().and_then(|seen| seen.rpo.clone());
+        let rpo = status
+            .replication
+            .as_ref()
+            .and_then(|seen| seen.rpo.clone());
         let mut conditions = Conditions::of(
             &mut status.conditions,
             self.machine.metadata.generation,
@@ -352,7 +435,9 @@ impl<'a> Case<'a> {
         use MachinePhase as P;
         match phase {
             P::Protected => conditions.ready(&reason, "replicates, and can be recovered"),
-            P::CommitPending => conditions.ready(&reason, "runs at the target; its run awaits a commit"),
+            P::CommitPending => {
+                conditions.ready(&reason, "runs at the target; its run awaits a commit")
+            }
             P::Migrated => conditions.ready(&reason, "moved for good"),
             P::NotProtected => conditions.stalled(
                 &reason,
@@ -388,9 +473,10 @@ impl<'a> Case<'a> {
                 Observed::Unknown { .. } if drill => return None,
                 Observed::Unknown { .. } => "Unknown".to_owned(),
             };
-            let same = former.into_iter().flat_map(|status| &status.instances).find(|seen| {
-                seen.site == site && seen.drill == drill && seen.state == state
-            });
+            let same = former
+                .into_iter()
+                .flat_map(|status| &status.instances)
+                .find(|seen| seen.site == site && seen.drill == drill && seen.state == state);
             // When it came to be so: a time that changes at each look would be written at each look.
             let at = same.map_or(self.now, |same| same.at);
             Some(InstanceSeen {
@@ -440,7 +526,10 @@ impl<'a> Case<'a> {
             }
             _ => {}
         }
-        let newest = status.replication.as_ref().and_then(|seen| seen.newest_point);
+        let newest = status
+            .replication
+            .as_ref()
+            .and_then(|seen| seen.newest_point);
         if let Some(newest) = newest
             && let Ok(late) = newest.checked_add(self.policy.rpo_threshold.as_std())
             && late > self.now
@@ -448,7 +537,9 @@ impl<'a> Case<'a> {
             sooner(late + jiff::SignedDuration::from_secs(1));
         }
         if let Some(at) = at {
-            context.queue.add_at(Key::Machine(self.key.clone()), context.clock.instant_of(at));
+            context
+                .queue
+                .add_at(Key::Machine(self.key.clone()), context.clock.instant_of(at));
         }
     }
 }
@@ -472,7 +563,10 @@ fn newest_run(
 
 /// What is told of a machine in the middle of a run: what the run reached, not its every step.
 fn told(run: &RecoveryRun, phase: RunPhase, part: &MachineRun) -> Option<MachinePhase> {
-    let entered = part.status.as_ref().is_some_and(|journal| journal.enter.state == StepState::Done);
+    let entered = part
+        .status
+        .as_ref()
+        .is_some_and(|journal| journal.enter.state == StepState::Done);
     match (run.spec.kind, phase) {
         (RunKind::Reprotect, _) => Some(MachinePhase::Reprotecting),
         (_, RunPhase::CommitPending) if entered => Some(MachinePhase::CommitPending),
@@ -503,7 +597,11 @@ fn note(
         return;
     };
     let at = context.clock.now();
-    let attempts = context.failures().get(key).map_or(0, |former| former.attempts).saturating_add(1);
+    let attempts = context
+        .failures()
+        .get(key)
+        .map_or(0, |former| former.attempts)
+        .saturating_add(1);
     let pause = retry_pause(context, Some(&place.pair), &error.class, attempts);
     let retry_at = at.checked_add(pause).unwrap_or(Timestamp::MAX);
     context.asked().remove(key);
@@ -541,7 +639,11 @@ fn worth_writing(
     }
     // In the middle of a run nothing is told that the run does not tell.
     let in_run = case.run.as_ref().is_some_and(|(run, _)| {
-        let phase = run.status.as_ref().map(|status| status.record.phase).unwrap_or_default();
+        let phase = run
+            .status
+            .as_ref()
+            .map(|status| status.record.phase)
+            .unwrap_or_default();
         !RUN.is_final(phase)
     });
     if in_run && before.phase == now.phase && before.run == now.run {
@@ -555,7 +657,10 @@ fn worth_writing(
     written.is_none_or(|written| written.elapsed() >= third)
 }
 
-async fn note_missing(context: &Arc<Context>, machine: &Arc<ProtectedMachine>) -> Result<(), WriteError> {
+async fn note_missing(
+    context: &Arc<Context>,
+    machine: &Arc<ProtectedMachine>,
+) -> Result<(), WriteError> {
     if machine.metadata.deletion_timestamp.is_some() {
         // What would be let go of cannot be reached any more; the copy stays.
         return let_go(context, machine).await;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use drover_api::common::{FailoverType, RunKind, SiteRole};
 use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
-use drover_api::value::Duration;
+use drover_api::value::{Duration, MachineName};
 use drover_api::{
     ActualSite, DecisionAction, DecisionOutcome, ForecastSummary, IntentServed, MachinePhase,
-    RecoveryPlan, RecoveryPlanStatus, RecoveryRun, RunForecast, RunPhase,
+    MachineRunSpec, RecoveryPlan, RecoveryPlanStatus, RecoveryRun, RunForecast, RunPhase,
 };
 use drover_engine::compile::{self, Compiled, Order, What};
 use drover_engine::decide::{self, GuardFacts, Held, Start};
@@ -17,15 +17,18 @@ use drover_engine::plan::{
     Failover, Intent, Planner, Scope, Verdict, reprotects_by_itself, resolve,
 };
 use drover_engine::verify::{self, Surroundings};
+use drover_fabric::{Materialize, within};
 use drover_world::PlanId;
+use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use tracing::{error, info};
 
-use crate::cache::ObjectKey;
+use crate::cache::{ObjectKey, name_at};
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
 use crate::declaration::{Object, Snapshot};
+use crate::drivers::Shaped;
 use crate::kinds::run::{self, DRILL, OVERRIDES};
 use crate::kinds::whereabouts::{Whereabouts, whereabouts};
 use crate::queue::Key;
@@ -41,13 +44,19 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if plan.metadata.deletion_timestamp.is_some() {
         return let_go(context, key, &plan, &runs).await;
     }
-    if !plan.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if !plan
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == FINALIZER)
+    {
         let mut next = (*plan).clone();
         next.finalizers_mut().push(FINALIZER.to_owned());
         context.replace(next).await?;
         return Ok(());
     }
-    let Some(id) = plan_id(key) else { return Ok(()) };
+    let Some(id) = plan_id(key) else {
+        return Ok(());
+    };
     let case = Case {
         key,
         plan: &plan,
@@ -96,11 +105,17 @@ struct Next {
 }
 
 fn phase(run: &RecoveryRun) -> RunPhase {
-    run.status.as_ref().map(|status| status.record.phase).unwrap_or_default()
+    run.status
+        .as_ref()
+        .map(|status| status.record.phase)
+        .unwrap_or_default()
 }
 
 fn moves(run: &RecoveryRun) -> bool {
-    matches!(run.spec.kind, RunKind::PlannedFailover | RunKind::UnplannedFailover)
+    matches!(
+        run.spec.kind,
+        RunKind::PlannedFailover | RunKind::UnplannedFailover
+    )
 }
 
 impl Case<'_> {
@@ -127,7 +142,13 @@ impl Case<'_> {
         }
         let served = self.served();
         let touched = self.where_.highest_epoch > 0;
-        match decide::start(&self.plan.spec, self.where_.actual, served.as_ref(), touched, self.now) {
+        match decide::start(
+            &self.plan.spec,
+            self.where_.actual,
+            served.as_ref(),
+            touched,
+            self.now,
+        ) {
             Start::Nothing => {
                 next.baseline = self.baseline(served.as_ref());
                 self.overrides(context, &mut next).await?;
@@ -146,8 +167,16 @@ impl Case<'_> {
     /// The intent that was served last: that of the newest run that moved machines, else the one that
     /// was adopted.
     fn served(&self) -> Option<IntentServed> {
-        let newest = self.runs.iter().rev().find(|run| moves(run) && !run.annotations().contains_key(OVERRIDES));
-        let recorded = self.plan.status.as_ref().and_then(|status| status.intent_served.clone());
+        let newest = self
+            .runs
+            .iter()
+            .rev()
+            .find(|run| moves(run) && !run.annotations().contains_key(OVERRIDES));
+        let recorded = self
+            .plan
+            .status
+            .as_ref()
+            .and_then(|status| status.intent_served.clone());
         let of_run = newest.and_then(|run| {
             Some(IntentServed {
                 active_site: run.spec.direction.target(),
@@ -164,7 +193,12 @@ impl Case<'_> {
         let known = self.where_.actual != ActualSite::Unknown;
         (served.is_none() && known).then(|| IntentServed {
             active_site: declared,
-            request_id: self.plan.spec.request.as_ref().map(|request| request.id.clone()),
+            request_id: self
+                .plan
+                .spec
+                .request
+                .as_ref()
+                .map(|request| request.id.clone()),
             run: None,
         })
     }
@@ -176,7 +210,8 @@ impl Case<'_> {
         };
         let misplaced = self.where_.misplaced_overrides > 0;
         if misplaced {
-            self.start(context, declared.other(), Scope::Overrides, next).await?;
+            self.start(context, declared.other(), Scope::Overrides, next)
+                .await?;
         }
         Ok(())
     }
@@ -189,7 +224,9 @@ impl Case<'_> {
         scope: Scope,
         next: &mut Next,
     ) -> Result<(), WriteError> {
-        let outlook = self.snapshot.plan(self.now, |planner| planner.outlook(&self.id, Some(to.other())));
+        let outlook = self.snapshot.plan(self.now, |planner| {
+            planner.outlook(&self.id, Some(to.other()))
+        });
         let (intent, waits) = match outlook {
             Ok(outlook) => match outlook.verdict {
                 Verdict::Run { intent, waits, .. } if intent.scope == scope => (intent, waits),
@@ -226,6 +263,10 @@ impl Case<'_> {
             }
         }
         next.held.extend(self.not_ready(context, intent));
+        if next.held.is_empty() {
+            next.held
+                .extend(self.not_taken(context, intent.to, &compiled).await);
+        }
         if !next.held.is_empty() {
             return Ok(());
         }
@@ -252,15 +293,24 @@ impl Case<'_> {
         let findings = verify::verify(&compiled.run, &compiled.machines, &surroundings);
         if let Some(finding) = findings.first() {
             error!(plan = %self.key, finding = ?finding, "a compiled run would break an invariant");
-            next.errors.push(format!("{}: {}", finding.invariant.name(), finding.message));
+            next.errors
+                .push(format!("{}: {}", finding.invariant.name(), finding.message));
             return Ok(None);
         }
         info!(plan = %self.key, kind = ?compiled.run.kind, direction = ?compiled.run.direction, "a run begins");
-        run::create(context, &self.key.namespace, compiled, annotations).await.map(Some)
+        run::create(context, &self.key.namespace, compiled, annotations)
+            .await
+            .map(Some)
     }
 
     fn compile(&self, what: &What<'_>) -> Result<Compiled, String> {
-        let number = self.runs.iter().map(|run| run.spec.number).max().unwrap_or(0) + 1;
+        let number = self
+            .runs
+            .iter()
+            .map(|run| run.spec.number)
+            .max()
+            .unwrap_or(0)
+            + 1;
         let epochs = self.runs.iter().map(|run| {
             let recorded = run.status.as_ref().map_or(0, |status| status.record.epoch);
             recorded.max(run.spec.epoch)
@@ -289,11 +339,17 @@ impl Case<'_> {
     fn facts<'a>(&self, context: &Context, to: SiteRole, compiled: &'a Compiled) -> GuardFacts<'a> {
         let zone = |role| {
             let site = self.snapshot.site(self.plan.spec.sites.at(role));
-            site.map_or(jiff::tz::TimeZone::UTC, |site| site.spec.time_zone.to_jiff())
+            site.map_or(jiff::tz::TimeZone::UTC, |site| {
+                site.spec.time_zone.to_jiff()
+            })
         };
         GuardFacts {
             target_answers_since: context.index().answers_since(self.plan.spec.sites.at(to)),
-            last_green_drill: self.plan.status.as_ref().and_then(|status| status.last_green_drill),
+            last_green_drill: self
+                .plan
+                .status
+                .as_ref()
+                .and_then(|status| status.last_green_drill),
             source_zone: zone(to.other()),
             target_zone: zone(to),
             digest: Some(&compiled.run.digest),
@@ -333,6 +389,62 @@ impl Case<'_> {
         reasons
     }
 
+    /// What the target would not take, before anything is stopped (SA-9).
+    async fn not_taken(
+        &self,
+        context: &Arc<Context>,
+        to: SiteRole,
+        compiled: &Compiled,
+    ) -> Vec<String> {
+        let Some(fabric) = context.fabric(self.plan.spec.sites.at(to)) else {
+            return vec!["the target site's driver is not open yet".into()];
+        };
+        let limit = context.settings.driver_limit;
+        let questions = self.questions(context, to, compiled);
+        let answers = futures::stream::iter(questions)
+            .map(|(name, with)| {
+                let fabric = Arc::clone(&fabric);
+                async move {
+                    let answer = within(limit, fabric.accepts(&name, &with)).await;
+                    answer
+                        .err()
+                        .map(|error| format!("the target does not take {name}: {error}"))
+                }
+            })
+            .buffered(context.settings.writes);
+        // Three say what is the matter; a thousand do not say more.
+        answers
+            .filter_map(std::future::ready)
+            .take(3)
+            .collect()
+            .await
+    }
+
+    /// What the target is asked of each machine: its name there, and what it becomes.
+    fn questions(
+        &self,
+        context: &Context,
+        to: SiteRole,
+        compiled: &Compiled,
+    ) -> Vec<(MachineName, Materialize)> {
+        let cache = context.cache();
+        let question = |machine: &MachineRunSpec| {
+            let group = ObjectKey::new(
+                &self.key.namespace,
+                machine.machine.protection_group.as_str(),
+            );
+            let protected = cache.member(&group, machine.machine.name.as_str())?;
+            let shaped = Shaped {
+                point: None,
+                nics: machine.nics.clone(),
+                settings: machine.target_settings.clone(),
+                location: compiled.run.location.clone(),
+            };
+            Some((name_at(&protected.spec, to), shaped.at(to, false)))
+        };
+        compiled.machines.iter().filter_map(question).collect()
+    }
+
     // ---- reprotect ----
 
     /// After a commit: by itself where the pair and the policy have it so, else when a person said it.
@@ -341,7 +453,12 @@ impl Case<'_> {
         context: &Arc<Context>,
         next: &mut Next,
     ) -> Result<Option<Arc<RecoveryRun>>, WriteError> {
-        let Some(newest) = self.runs.iter().rev().find(|run| run.spec.kind != RunKind::TestFailover) else {
+        let Some(newest) = self
+            .runs
+            .iter()
+            .rev()
+            .find(|run| run.spec.kind != RunKind::TestFailover)
+        else {
             return Ok(None);
         };
         if !moves(newest) || phase(newest) != RunPhase::Committed {
@@ -353,10 +470,14 @@ impl Case<'_> {
             return Ok(None);
         }
         if !self.where_.all_at(here) {
-            next.held.push("it cannot be reprotected while not all of its machines are at one site".into());
+            next.held.push(
+                "it cannot be reprotected while not all of its machines are at one site".into(),
+            );
             return Ok(None);
         }
-        let compiled = match self.compile(&What::Reprotect { towards: here.other() }) {
+        let compiled = match self.compile(&What::Reprotect {
+            towards: here.other(),
+        }) {
             Ok(compiled) => compiled,
             Err(why) => {
                 next.held.push(why);
@@ -387,7 +508,11 @@ impl Case<'_> {
         let accepted = status.record.decisions.iter();
         accepted
             .filter(|entry| entry.outcome == DecisionOutcome::Accepted)
-            .filter_map(|entry| cache.decisions.get(&ObjectKey::new(&self.key.namespace, &entry.name)))
+            .filter_map(|entry| {
+                cache
+                    .decisions
+                    .get(&ObjectKey::new(&self.key.namespace, &entry.name))
+            })
             .any(|decision| decision.spec.action == DecisionAction::Reprotect)
     }
 
@@ -410,7 +535,9 @@ impl Case<'_> {
                 .collect();
             let surplus = ended.len().saturating_sub(keep);
             for run in ended.into_iter().take(surplus) {
-                context.delete::<RecoveryRun>(&ObjectKey::of(&**run)).await?;
+                context
+                    .delete::<RecoveryRun>(&ObjectKey::of(&**run))
+                    .await?;
             }
         }
         Ok(())
@@ -446,7 +573,9 @@ impl Case<'_> {
         status.drift = self.drift(&next);
         self.say(context, &mut status, &next, current);
         if let Some(until) = next.until {
-            context.queue.add_at(Key::Plan(self.key.clone()), context.clock.instant_of(until));
+            context
+                .queue
+                .add_at(Key::Plan(self.key.clone()), context.clock.instant_of(until));
         }
         if self.plan.status.as_ref() == Some(&status) {
             return Ok(());
@@ -466,7 +595,9 @@ impl Case<'_> {
                 let passed = status.result == Some(drover_api::DrillResult::Passed);
                 let run = ObjectKey::new(&self.key.namespace, status.run.as_ref()?.as_str());
                 let stood = cache.runs.get(&run)?.status.as_ref()?.history.iter();
-                let stood = stood.rev().find(|entry| entry.phase == RunPhase::Standing)?;
+                let stood = stood
+                    .rev()
+                    .find(|entry| entry.phase == RunPhase::Standing)?;
                 passed.then_some(stood.at)
             })
             .max()
@@ -508,11 +639,24 @@ impl Case<'_> {
         let drift = status.drift.join("; ");
         let waits = current.map(|run| ready_message(run)).unwrap_or_default();
         let (protected, total) = (self.where_.protected, self.where_.machines);
-        let mut conditions = Conditions::of(&mut status.conditions, self.plan.metadata.generation, self.now);
+        let mut conditions = Conditions::of(
+            &mut status.conditions,
+            self.plan.metadata.generation,
+            self.now,
+        );
         let covered = format!("{protected} of {total} machines are protected");
-        conditions.set(PROTECTED, Status::of(protected == total), "Machines", &covered);
+        conditions.set(
+            PROTECTED,
+            Status::of(protected == total),
+            "Machines",
+            &covered,
+        );
         let commit = current.is_some_and(|run| phase(run) == RunPhase::CommitPending);
-        let reason = if commit { "CommitPending" } else { "NoCommitPending" };
+        let reason = if commit {
+            "CommitPending"
+        } else {
+            "NoCommitPending"
+        };
         conditions.set(COMMIT_PENDING, Status::of(commit), reason, "");
         self.say_ready(context, &mut conditions);
         if drift.is_empty() {
@@ -524,10 +668,18 @@ impl Case<'_> {
             _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
             Some(run) => match phase(run) {
                 RunPhase::CommitPending | RunPhase::AwaitingCompleteSync => {
-                    conditions.ready(&format!("{:?}", phase(run)), &format!("run {}: {waits}", run.name_any()));
+                    conditions.ready(
+                        &format!("{:?}", phase(run)),
+                        &format!("run {}: {waits}", run.name_any()),
+                    );
                 }
-                RunPhase::Halted => conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any())),
-                phase => conditions.reconciling(&format!("{phase:?}"), &format!("run {}: {waits}", run.name_any())),
+                RunPhase::Halted => {
+                    conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any()))
+                }
+                phase => conditions.reconciling(
+                    &format!("{phase:?}"),
+                    &format!("run {}: {waits}", run.name_any()),
+                ),
             },
             None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
             None => conditions.ready("AsDeclared", "the machines are where they should be"),
@@ -551,12 +703,25 @@ impl Case<'_> {
             missing.push(format!("{protected} of {total} machines are protected"));
         }
         if self.where_.late > 0 {
-            missing.push(format!("{} machines are behind their RPO threshold", self.where_.late));
+            missing.push(format!(
+                "{} machines are behind their RPO threshold",
+                self.where_.late
+            ));
         }
         if missing.is_empty() {
-            conditions.set(FAILOVER_READY, Status::True, "Ready", "sites answer, machines are protected");
+            conditions.set(
+                FAILOVER_READY,
+                Status::True,
+                "Ready",
+                "sites answer, machines are protected",
+            );
         } else {
-            conditions.set(FAILOVER_READY, Status::False, "NotReady", &missing.join("; "));
+            conditions.set(
+                FAILOVER_READY,
+                Status::False,
+                "NotReady",
+                &missing.join("; "),
+            );
         }
     }
 }
@@ -564,7 +729,10 @@ impl Case<'_> {
 fn ready_message(run: &RecoveryRun) -> String {
     let conditions = run.status.iter().flat_map(|status| &status.conditions);
     let mut ready = conditions.filter(|condition| condition.type_ == drover_api::conditions::READY);
-    ready.next().map(|condition| condition.message.clone()).unwrap_or_default()
+    ready
+        .next()
+        .map(|condition| condition.message.clone())
+        .unwrap_or_default()
 }
 
 fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<ForecastSummary> {
@@ -572,7 +740,11 @@ fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<Foreca
     Some(ForecastSummary {
         waves: u32::try_from(report.waves.len()).unwrap_or(u32::MAX),
         rto: report.forecast.rto.expected.value.clone(),
-        rpo: report.forecast.rpo.expected.map_or(Duration::ZERO, |measured| measured.value),
+        rpo: report
+            .forecast
+            .rpo
+            .expected
+            .map_or(Duration::ZERO, |measured| measured.value),
         source: report.forecast.rto.source?,
     })
 }
@@ -589,7 +761,12 @@ pub(crate) fn compile_again(
 ) -> Result<Compiled, String> {
     let plan_key = ObjectKey::new(&key.namespace, run.spec.plan_ref.name.as_str());
     let id = plan_id(&plan_key).ok_or("the plan has no name")?;
-    let plan = context.cache().plans.get(&plan_key).cloned().ok_or("the plan is gone")?;
+    let plan = context
+        .cache()
+        .plans
+        .get(&plan_key)
+        .cloned()
+        .ok_or("the plan is gone")?;
     let to = run.spec.direction.target();
     let scope = if run.annotations().contains_key(OVERRIDES) {
         Scope::Overrides
@@ -597,9 +774,15 @@ pub(crate) fn compile_again(
         Scope::Plan
     };
     let drill = run.annotations().get(DRILL).and_then(|name| {
-        context.cache().drills.get(&ObjectKey::new(&key.namespace, name)).cloned()
+        context
+            .cache()
+            .drills
+            .get(&ObjectKey::new(&key.namespace, name))
+            .cloned()
     });
-    let groups = drill.map(|drill| drill.spec.groups.clone()).unwrap_or_default();
+    let groups = drill
+        .map(|drill| drill.spec.groups.clone())
+        .unwrap_or_default();
     let request = plan.spec.request.as_ref();
     let request = request.filter(|request| run.spec.request_id.as_deref() == Some(&request.id));
     let what = match run.spec.kind {
@@ -645,7 +828,13 @@ pub(crate) fn compile_again(
 pub(crate) async fn begin_drill(
     context: &Arc<Context>,
     key: &ObjectKey,
-    what: impl FnOnce(SiteRole) -> (SiteRole, drover_api::common::RecoveryPointChoice, Vec<drover_api::value::StepName>),
+    what: impl FnOnce(
+        SiteRole,
+    ) -> (
+        SiteRole,
+        drover_api::common::RecoveryPointChoice,
+        Vec<drover_api::value::StepName>,
+    ),
     annotations: BTreeMap<String, String>,
 ) -> Result<Result<Arc<RecoveryRun>, String>, WriteError> {
     let found = context.cache().plans.get(key).cloned();
@@ -665,11 +854,15 @@ pub(crate) async fn begin_drill(
         ActualSite::Primary => SiteRole::Primary,
         ActualSite::Secondary => SiteRole::Secondary,
         ActualSite::Mixed | ActualSite::Unknown => {
-            return Ok(Err("it is not known at which one site the plan's machines are".into()));
+            return Ok(Err(
+                "it is not known at which one site the plan's machines are".into(),
+            ));
         }
     };
     if case.runs.iter().any(|run| !RUN.is_final(phase(run))) {
-        return Ok(Err("a run of the plan is going on: the drill waits for its end".into()));
+        return Ok(Err(
+            "a run of the plan is going on: the drill waits for its end".into(),
+        ));
     }
     let (to, recovery_point, groups) = what(here.other());
     let drill = What::Drill {
@@ -682,7 +875,9 @@ pub(crate) async fn begin_drill(
         Err(why) => return Ok(Err(why)),
     };
     let mut next = Next::default();
-    let run = case.begin(context, compiled, annotations, &mut next).await?;
+    let run = case
+        .begin(context, compiled, annotations, &mut next)
+        .await?;
     Ok(run.ok_or_else(|| next.errors.join("; ")))
 }
 
@@ -704,11 +899,19 @@ pub(crate) fn emergency(context: &Context, key: &ObjectKey) -> bool {
     };
     let served = case.served();
     let touched = case.where_.highest_epoch > 0;
-    let start = decide::start(&plan.spec, case.where_.actual, served.as_ref(), touched, now);
+    let start = decide::start(
+        &plan.spec,
+        case.where_.actual,
+        served.as_ref(),
+        touched,
+        now,
+    );
     let Start::Due { to, .. } = start else {
         return false;
     };
-    let intent = case.snapshot.plan(now, |planner| planner.intent(&case.id, to));
+    let intent = case
+        .snapshot
+        .plan(now, |planner| planner.intent(&case.id, to));
     intent.is_ok_and(|intent| matches!(intent.failover, Failover::Unplanned { .. }))
 }
 
@@ -721,9 +924,13 @@ async fn let_go(
 ) -> Result<(), WriteError> {
     if let Some(run) = runs.iter().find(|run| !RUN.is_final(phase(run))) {
         let mut status = plan.status.clone().unwrap_or_default();
-        let words = format!("run {} is going on; the plan goes when it has ended", run.name_any());
+        let words = format!(
+            "run {} is going on; the plan goes when it has ended",
+            run.name_any()
+        );
         let now = context.clock.now();
-        Conditions::of(&mut status.conditions, plan.metadata.generation, now).reconciling("Deleting", &words);
+        Conditions::of(&mut status.conditions, plan.metadata.generation, now)
+            .reconciling("Deleting", &words);
         context.later(Key::Plan(key.clone()), std::time::Duration::from_secs(5));
         if plan.status.as_ref() == Some(&status) {
             return Ok(());
@@ -733,7 +940,8 @@ async fn let_go(
         return context.replace_status(next).await.map(|_| ());
     }
     let mut next = (**plan).clone();
-    next.finalizers_mut().retain(|finalizer| finalizer != FINALIZER);
+    next.finalizers_mut()
+        .retain(|finalizer| finalizer != FINALIZER);
     context.replace(next).await.map(|_| ())
 }
 

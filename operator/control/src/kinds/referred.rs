@@ -33,7 +33,12 @@ pub(crate) async fn policy(context: &Arc<Context>, key: &ObjectKey) -> Result<()
     status.observed_generation = policy.metadata.generation;
     status.users = count(snapshot.users_of_policy(key));
     let errors = snapshot.errors(&Object::Policy(key.clone()));
-    judge(context, &mut status.conditions, policy.metadata.generation, &errors);
+    judge(
+        context,
+        &mut status.conditions,
+        policy.metadata.generation,
+        &errors,
+    );
     next.status = Some(status);
     if next.status == policy.status {
         return Ok(());
@@ -41,7 +46,10 @@ pub(crate) async fn policy(context: &Arc<Context>, key: &ObjectKey) -> Result<()
     context.replace_status(next).await.map(|_| ())
 }
 
-pub(crate) async fn failback_policy(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
+pub(crate) async fn failback_policy(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+) -> Result<(), WriteError> {
     let found = context.cache().failback_policies.get(key).cloned();
     let Some(policy) = found else { return Ok(()) };
     let snapshot = context.snapshot();
@@ -50,7 +58,12 @@ pub(crate) async fn failback_policy(context: &Arc<Context>, key: &ObjectKey) -> 
     status.observed_generation = policy.metadata.generation;
     status.users = count(snapshot.users_of_failback_policy(key));
     let errors = snapshot.errors(&Object::FailbackPolicy(key.clone()));
-    judge(context, &mut status.conditions, policy.metadata.generation, &errors);
+    judge(
+        context,
+        &mut status.conditions,
+        policy.metadata.generation,
+        &errors,
+    );
     next.status = Some(status);
     if next.status == policy.status {
         return Ok(());
@@ -66,7 +79,12 @@ pub(crate) async fn mapping(context: &Arc<Context>, key: &ObjectKey) -> Result<(
     let mut status = next.status.take().unwrap_or_default();
     status.observed_generation = mapping.metadata.generation;
     let errors = snapshot.errors(&Object::Mapping(key.clone()));
-    judge(context, &mut status.conditions, mapping.metadata.generation, &errors);
+    judge(
+        context,
+        &mut status.conditions,
+        mapping.metadata.generation,
+        &errors,
+    );
     next.status = Some(status);
     if next.status == mapping.status {
         return Ok(());

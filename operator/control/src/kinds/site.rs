@@ -68,7 +68,11 @@ fn describe(
         Ok(_) => ReachabilityState::Reachable,
         Err(_) => ReachabilityState::Unknown,
     };
-    if status.reachability.as_ref().is_none_or(|former| former.state != state) {
+    if status
+        .reachability
+        .as_ref()
+        .is_none_or(|former| former.state != state)
+    {
         status.reachability = Some(Reachability { state, since: now });
     }
     let mut conditions = Conditions::of(&mut status.conditions, site.metadata.generation, now);
@@ -86,11 +90,18 @@ fn describe(
             } else if missing.is_empty() {
                 conditions.ready("Reachable", "the site answers and its rights suffice");
             } else {
-                conditions.stalled("RightsMissing", &format!("not granted: {}", missing.join(", ")));
+                conditions.stalled(
+                    "RightsMissing",
+                    &format!("not granted: {}", missing.join(", ")),
+                );
             }
         }
         Err(error) => {
-            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let hint = error
+                .hint
+                .as_ref()
+                .map(|hint| format!(" ({hint})"))
+                .unwrap_or_default();
             let words = format!("{error}{hint}; what happens there is not known");
             conditions.set(REACHABLE, Status::Unknown, "NoAnswer", &words);
             conditions.reconciling("NoAnswer", &words);

@@ -64,11 +64,16 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
         let status = machine.status.as_ref();
         found.protected += usize::from(status.is_some_and(|status| is_protected(status.phase)));
         let late = status.into_iter().flat_map(|status| &status.conditions);
-        found.late += usize::from(late.into_iter().any(|condition| condition.type_ == RPO_EXCEEDED));
+        found.late += usize::from(
+            late.into_iter()
+                .any(|condition| condition.type_ == RPO_EXCEEDED),
+        );
         found.highest_epoch = found.highest_epoch.max(highest_epoch(&index, &place));
         let seen = Seen::of(&index, &place);
         found.split += usize::from(seen == Seen::Both);
-        let at = seen.side().or_else(|| status.and_then(|status| status.active_site));
+        let at = seen
+            .side()
+            .or_else(|| status.and_then(|status| status.active_site));
         match at {
             Some(SiteRole::Primary) => found.counts[0] += 1,
             Some(SiteRole::Secondary) => found.counts[1] += 1,
@@ -146,7 +151,11 @@ fn override_of(plan: &RecoveryPlan, machine: &ProtectedMachine) -> Option<SiteRo
 }
 
 /// The protected machines that a plan is about, each once.
-fn machines_of(context: &Context, key: &ObjectKey, plan: &RecoveryPlan) -> Vec<Arc<ProtectedMachine>> {
+fn machines_of(
+    context: &Context,
+    key: &ObjectKey,
+    plan: &RecoveryPlan,
+) -> Vec<Arc<ProtectedMachine>> {
     let cache = context.cache();
     let mut found: BTreeMap<ObjectKey, Arc<ProtectedMachine>> = BTreeMap::new();
     for group in &plan.spec.groups {

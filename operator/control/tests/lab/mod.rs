@@ -1,12 +1,14 @@
 //! A laboratory in one process, on virtual time: an embedded API in memory, a simulated world, and an
 //! operator.
 
+#![allow(dead_code)] // Each test uses what it needs.
+
+pub mod faults;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use drover_api::{
-    KINDS, ProtectedMachine, RecoveryPlan, RecoveryRun, RunDecision, RunPhase,
-};
+use drover_api::{KINDS, ProtectedMachine, RecoveryPlan, RecoveryRun, RunDecision, RunPhase};
 use drover_control::{Operator, Settings};
 use drover_embedded::Options;
 use drover_fabric::{Clock, Registry};
@@ -18,11 +20,15 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use faults::{Faults, FaultyApi, FaultyDriver};
+
 pub struct Lab {
     pub clock: Clock,
     pub world: Arc<Simulation>,
     pub api: drover_embedded::Api,
+    /// Of somebody to whom nothing goes wrong.
     pub client: Client,
+    pub faults: Arc<Faults>,
     operator: Option<JoinHandle<()>>,
 }
 
@@ -30,6 +36,10 @@ pub const START: &str = "2026-03-02T09:00:00Z";
 
 impl Lab {
     pub async fn new(latency: Latency) -> Self {
+        Self::with(latency, Arc::default()).await
+    }
+
+    pub async fn with(latency: Latency, faults: Arc<Faults>) -> Self {
         let clock = Clock::starting_at(START.parse().unwrap());
         let mut options = drover_simulator::Options::new(clock);
         options.latency = latency;
@@ -48,6 +58,7 @@ impl Lab {
             world,
             api,
             client,
+            faults,
             operator: None,
         };
         lab.start();
@@ -55,7 +66,11 @@ impl Lab {
     }
 
     pub fn registry(&self) -> Registry {
-        Registry::default().with("simulator", Arc::clone(&self.world) as _)
+        let driver = FaultyDriver {
+            world: Arc::clone(&self.world),
+            faults: Arc::clone(&self.faults),
+        };
+        Registry::default().with("simulator", Arc::new(driver))
     }
 
     pub fn start(&mut self) {
@@ -63,9 +78,19 @@ impl Lab {
             identity: "one".into(),
             ..Settings::default()
         };
-        let operator = Operator::new(self.client.clone(), self.clock, self.registry(), settings);
+        let api = FaultyApi {
+            inner: self.api.service(),
+            faults: Arc::clone(&self.faults),
+            world: Arc::clone(&self.world),
+            read: Arc::default(),
+        };
+        self.faults.revive();
+        let client = Client::new(api, "default");
+        let operator = Operator::new(client, self.clock, self.registry(), settings);
         self.operator = Some(tokio::spawn(async move {
-            operator.run(std::future::pending()).await;
+            loop {
+                operator.run(std::future::pending()).await;
+            }
         }));
     }
 
@@ -81,7 +106,10 @@ impl Lab {
         for document in text.split("\n---\n") {
             let value: serde_json::Value = serde_yaml::from_str(document).unwrap();
             let object: DynamicObject = serde_json::from_value(value).unwrap();
-            self.api_of(&object).create(&PostParams::default(), &object).await.unwrap();
+            self.api_of(&object)
+                .create(&PostParams::default(), &object)
+                .await
+                .unwrap();
         }
     }
 
@@ -100,15 +128,23 @@ impl Lab {
     pub async fn set_active(&self, site: &str) {
         let api: Api<RecoveryPlan> = Api::namespaced(self.client.clone(), "default");
         let patch = Patch::Merge(json!({"spec": {"activeSite": site}}));
-        api.patch("shop", &PatchParams::default(), &patch).await.unwrap();
+        api.patch("shop", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     pub async fn plan(&self) -> RecoveryPlan {
-        Api::namespaced(self.client.clone(), "default").get("shop").await.unwrap()
+        Api::namespaced(self.client.clone(), "default")
+            .get("shop")
+            .await
+            .unwrap()
     }
 
     pub async fn run(&self, name: &str) -> Option<RecoveryRun> {
-        Api::namespaced(self.client.clone(), "default").get_opt(name).await.unwrap()
+        Api::namespaced(self.client.clone(), "default")
+            .get_opt(name)
+            .await
+            .unwrap()
     }
 
     pub async fn machines(&self) -> Vec<ProtectedMachine> {
@@ -135,13 +171,22 @@ impl Lab {
         api.create(&PostParams::default(), &decision).await.unwrap();
     }
 
-    /// Waits, on virtual time, until something is so.
-    pub async fn until(&self, what: &str, mut so: impl AsyncFnMut(&Self) -> bool) {
-        for _ in 0..20_000 {
+    /// Waits, on virtual time, until something is so. An operator that crashed is started again.
+    pub async fn until(&mut self, what: &str, mut so: impl AsyncFnMut(&Self) -> bool) {
+        for _ in 0..3_000 {
             if so(self).await {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let faults = Arc::clone(&self.faults);
+            tokio::select! {
+                biased;
+                () = faults.crash.notified() => {
+                    self.crash();
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    self.start();
+                }
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            }
         }
         panic!("{what}: not so after a long time\n{}", self.picture().await);
     }
@@ -150,9 +195,10 @@ impl Lab {
         Some(self.run(run).await?.status?.record.phase)
     }
 
-    pub async fn until_phase(&self, run: &str, phase: RunPhase) {
+    pub async fn until_phase(&mut self, run: &str, phase: RunPhase) {
         let what = format!("{run} {phase:?}");
-        self.until(&what, async |lab| lab.phase(run).await == Some(phase)).await;
+        self.until(&what, async |lab| lab.phase(run).await == Some(phase))
+            .await;
     }
 
     /// Everything, for a person who looks at a failure.
@@ -164,7 +210,11 @@ impl Lab {
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
             for object in api.list(&Default::default()).await.unwrap() {
                 let status = object.data.get("status").cloned().unwrap_or_default();
-                text += &format!("{} {}: {status}\n", kind.kind, object.metadata.name.unwrap());
+                text += &format!(
+                    "{} {}: {status}\n",
+                    kind.kind,
+                    object.metadata.name.unwrap()
+                );
             }
         }
         for entry in self.world.log().iter().rev().take(40).rev() {
@@ -187,6 +237,7 @@ metadata: { name: seoul }
 spec:
   fabric: { simulator: {} }
   tenants: [{ namespaceSelector: {}, inventorySelector: {} }]
+  fencing: { method: Power }
 ---
 apiVersion: drover.dev/v1alpha1
 kind: Site
@@ -194,6 +245,7 @@ metadata: { name: busan }
 spec:
   fabric: { simulator: {} }
   tenants: [{ namespaceSelector: {}, inventorySelector: {} }]
+  fencing: { method: Power }
 ---
 apiVersion: drover.dev/v1alpha1
 kind: ReplicationPolicy

@@ -25,7 +25,9 @@ pub struct Access {
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Access").field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("Access")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 

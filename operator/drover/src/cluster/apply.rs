@@ -87,7 +87,9 @@ pub async fn apply(client: &Client, object: &Written, mode: Mode) -> Result<Appl
             // Created, deleted or changed by somebody else in between: look again.
             Err(kube::Error::Api(status))
                 if attempt < MOST_ATTEMPTS
-                    && (status.is_conflict() || status.is_already_exists() || status.is_not_found()) =>
+                    && (status.is_conflict()
+                        || status.is_already_exists()
+                        || status.is_not_found()) =>
             {
                 attempt += 1;
             }
@@ -125,7 +127,9 @@ async fn once(client: &Client, object: &Written, mode: Mode) -> Result<Applied, 
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let after = api.patch(&object.name, &params, &Patch::Merge(&patch)).await?;
+        let after = api
+            .patch(&object.name, &params, &Patch::Merge(&patch))
+            .await?;
         // Lists are patched whole, so what a server fills in inside them makes a patch that changes
         // nothing.
         if substance(&before) == substance(&reading::json(&after)) {
@@ -204,7 +208,9 @@ pub async fn surplus(
 ) -> Result<Vec<Surplus>, Failure> {
     let selector = format!("{APPLIED_BY}={set}");
     let mut surplus = Vec::new();
-    let kinds = KINDS.iter().filter(|info| info.written_by_people && info.kind != "RunDecision");
+    let kinds = KINDS
+        .iter()
+        .filter(|info| info.written_by_people && info.kind != "RunDecision");
     for info in kinds.rev() {
         for object in reading::list(client, info, None, Some(&selector)).await? {
             let key = Key::new(info, object.namespace(), object.name_any());
@@ -232,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_a_server_writes_about_writing_is_no_change() {
-        let before = json!({ "metadata": { "name": "a", "resourceVersion": "1" }, "spec": { "x": 1 } });
+        let before =
+            json!({ "metadata": { "name": "a", "resourceVersion": "1" }, "spec": { "x": 1 } });
         let mut after = before.clone();
         after["metadata"]["resourceVersion"] = "2".into();
         after["metadata"]["managedFields"] = json!([]);

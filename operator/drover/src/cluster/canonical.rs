@@ -3,6 +3,8 @@
 //! What was applied last is kept as text in an annotation. If that text differed by a byte, each of
 //! the two tools would find something to change after the other.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// The JSON of a value as Go's encoder writes it: keys in order, no spaces, and escapes that are safe
@@ -58,7 +60,7 @@ fn string(value: &str, text: &mut String) {
             '\u{8}' => text.push_str("\\b"),
             '\u{c}' => text.push_str("\\f"),
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                text.push_str(&format!("\\u{:04x}", u32::from(each)));
+                let _ = write!(text, "\\u{:04x}", u32::from(each));
             }
             _ => text.push(each),
         }

@@ -22,7 +22,9 @@ pub fn failed(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Failure {
 pub fn words(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        kube::Error::Api(status) => format!("the cluster answers {} {}", status.code, status.reason),
+        kube::Error::Api(status) => {
+            format!("the cluster answers {} {}", status.code, status.reason)
+        }
         other => innermost(other),
     }
 }
@@ -39,6 +41,10 @@ pub fn no_cluster(error: &KubeconfigError) -> Failure {
         KubeconfigError::LoadClusterOfContext(name) => {
             format!("the kubeconfig has no cluster {name}")
         }
+        // The parser quotes the lines that it cannot read, and those may hold a secret (BI-3).
+        KubeconfigError::Parse(_) => {
+            "the kubeconfig is no YAML that could be understood".to_owned()
+        }
         other => other.to_string(),
     };
     Failure::NoCluster(Why(why))
@@ -46,10 +52,16 @@ pub fn no_cluster(error: &KubeconfigError) -> Failure {
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
+    loop {
+        // It repeats what the program that gives credentials wrote, which may be a secret (BI-3).
+        if error.is::<kube::client::AuthError>() {
+            return "the credentials that the kubeconfig names cannot be had".to_owned();
+        }
+        match error.source() {
+            Some(cause) => error = cause,
+            None => return error.to_string(),
+        }
     }
-    error.to_string()
 }
 
 fn hint(error: &kube::Error) -> Option<&'static str> {
@@ -73,6 +85,9 @@ fn hint(error: &kube::Error) -> Option<&'static str> {
 
 /// A server that does not know the kind answers without naming an object.
 fn is_unknown_kind(status: &kube::core::Status) -> bool {
-    let names_one = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
+    let names_one = status
+        .details
+        .as_ref()
+        .is_some_and(|details| !details.name.is_empty());
     status.is_not_found() && !names_one
 }

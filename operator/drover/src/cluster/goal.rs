@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+/// Only controllers answer decisions.
+const UNANSWERED: &str = "nobody answered; does Drover run there?";
+
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
@@ -84,10 +87,16 @@ impl Goal {
     /// What is so instead.
     pub fn seen(&self, object: Option<&Value>) -> String {
         let Some(object) = object else {
-            return "it does not exist".to_owned();
+            return match self {
+                Self::Answer => UNANSWERED.to_owned(),
+                _ => "it does not exist".to_owned(),
+            };
         };
         match self {
-            Self::Delete => match object.pointer("/metadata/finalizers").and_then(Value::as_array) {
+            Self::Delete => match object
+                .pointer("/metadata/finalizers")
+                .and_then(Value::as_array)
+            {
                 Some(finalizers) if object.pointer("/metadata/deletionTimestamp").is_some() => {
                     let names: Vec<&str> = finalizers.iter().filter_map(Value::as_str).collect();
                     format!("it is being deleted, and held by {}", names.join(", "))
@@ -99,7 +108,7 @@ impl Goal {
             },
             Self::Answer => match outcome(object) {
                 Some(outcome) => outcome.to_owned(),
-                None => "nobody answered; does Drover run there?".to_owned(),
+                None => UNANSWERED.to_owned(),
             },
             Self::Phase(_) => match object.pointer("/status/phase").and_then(Value::as_str) {
                 Some(phase) => format!("phase {phase}{}", ready(object)),
@@ -123,13 +132,17 @@ fn outcome(object: &Value) -> Option<&str> {
 fn condition<'o>(object: &'o Value, kind: &str) -> Option<&'o Value> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     conditions.iter().find(|each| {
-        each["type"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(kind))
+        each["type"]
+            .as_str()
+            .is_some_and(|own| own.eq_ignore_ascii_case(kind))
     })
 }
 
 /// A condition that speaks of an older spec says nothing of this one.
 fn is_current(object: &Value, condition: &Value) -> bool {
-    let declared = object.pointer("/metadata/generation").and_then(Value::as_i64);
+    let declared = object
+        .pointer("/metadata/generation")
+        .and_then(Value::as_i64);
     let observed = condition["observedGeneration"].as_i64();
     match (declared, observed) {
         (Some(declared), Some(observed)) => observed >= declared,
@@ -179,7 +192,14 @@ mod tests {
         assert_eq!(ready, "condition=Ready=true".parse().unwrap());
         assert_eq!("delete".parse(), Ok(Goal::Delete));
         assert_eq!("phase=Halted".parse(), Ok(Goal::Phase("Halted".into())));
-        for wrong in ["", "Ready", "condition=", "phase=", "condition=Ready=maybe", "phase=a=b"] {
+        for wrong in [
+            "",
+            "Ready",
+            "condition=",
+            "phase=",
+            "condition=Ready=maybe",
+            "phase=a=b",
+        ] {
             assert!(wrong.parse::<Goal>().is_err(), "{wrong}");
         }
     }
@@ -191,7 +211,10 @@ mod tests {
         assert!(goal.reached(Some(&plan(2, "True"))));
         assert!(!goal.reached(Some(&plan(3, "True"))));
         assert!(!goal.reached(None));
-        assert!(goal.seen(Some(&plan(3, "True"))).contains("older declaration"));
+        assert!(
+            goal.seen(Some(&plan(3, "True")))
+                .contains("older declaration")
+        );
     }
 
     #[test]
@@ -208,6 +231,10 @@ mod tests {
             "phase Entering; Ready=False (Waiting: a person approves)"
         );
         assert!(Goal::Delete.reached(None));
-        assert!(Goal::Delete.seen(Some(&plan(1, "True"))).contains("nobody deletes it"));
+        assert!(
+            Goal::Delete
+                .seen(Some(&plan(1, "True")))
+                .contains("nobody deletes it")
+        );
     }
 }

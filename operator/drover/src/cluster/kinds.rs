@@ -26,7 +26,11 @@ const ALIASES: &[(&str, &[&str])] = &[
 /// The kind that is called so.
 pub fn find(name: &str) -> Option<&'static KindInfo> {
     let short = name.strip_suffix(".drover.dev").unwrap_or(name);
-    let called = |aliases: &[&str]| aliases.iter().any(|alias| alias.eq_ignore_ascii_case(short));
+    let called = |aliases: &[&str]| {
+        aliases
+            .iter()
+            .any(|alias| alias.eq_ignore_ascii_case(short))
+    };
     KINDS.iter().find(|info| {
         info.kind.eq_ignore_ascii_case(short)
             || info.plural.eq_ignore_ascii_case(short)
@@ -43,14 +47,14 @@ pub fn find(name: &str) -> Option<&'static KindInfo> {
 pub fn known(name: &str) -> Result<&'static KindInfo, String> {
     find(name).ok_or_else(|| {
         let words = KINDS.iter().flat_map(|info| [info.kind, info.plural]);
-        let aliases = ALIASES.iter().flat_map(|(_, aliases)| aliases.iter().copied());
-        match did_you_mean(&name.to_lowercase(), words.chain(aliases)) {
-            Some(meant) => format!("there is no such kind; did you mean {meant}?"),
-            None => {
-                let kinds: Vec<&str> = KINDS.iter().map(|info| info.kind).collect();
-                format!("there is no such kind; the kinds are {}", kinds.join(", "))
-            }
+        let aliases = ALIASES
+            .iter()
+            .flat_map(|(_, aliases)| aliases.iter().copied());
+        if let Some(meant) = did_you_mean(&name.to_lowercase(), words.chain(aliases)) {
+            return format!("there is no such kind; did you mean {meant}?");
         }
+        let kinds: Vec<&str> = KINDS.iter().map(|info| info.kind).collect();
+        format!("there is no such kind; the kinds are {}", kinds.join(", "))
     })
 }
 
@@ -110,17 +114,28 @@ mod tests {
         for info in KINDS {
             let names = (info.crd)().spec.names;
             let mut words = names.short_names.unwrap_or_default();
-            words.extend([names.kind, names.plural.clone(), format!("{}.drover.dev", names.plural)]);
+            words.extend([
+                names.kind,
+                names.plural.clone(),
+                format!("{}.drover.dev", names.plural),
+            ]);
             words.extend(names.singular);
             for word in words {
-                assert_eq!(find(&word).map(|found| found.kind), Some(info.kind), "{word}");
+                assert_eq!(
+                    find(&word).map(|found| found.kind),
+                    Some(info.kind),
+                    "{word}"
+                );
             }
         }
     }
 
     #[test]
     fn no_name_is_of_two_kinds() {
-        let mut all: Vec<&str> = ALIASES.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut all: Vec<&str> = ALIASES
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
         all.extend(KINDS.iter().map(|info| info.plural));
         all.sort_unstable();
         let number = all.len();
@@ -134,7 +149,10 @@ mod tests {
         // SPEC: BI-1
         assert!(known("recoveryplam").unwrap_err().contains("did you mean"));
         assert!(known("pod").unwrap_err().contains("the kinds are Site"));
-        assert_eq!("plan/shop".parse::<Named>().unwrap().to_string(), "recoveryplan/shop");
+        assert_eq!(
+            "plan/shop".parse::<Named>().unwrap().to_string(),
+            "recoveryplan/shop"
+        );
         assert!("plan".parse::<Named>().is_err());
         assert!("plan/".parse::<Named>().is_err());
         assert!("plan/a/b".parse::<Named>().is_err());

@@ -29,12 +29,18 @@ pub fn annotated(object: &Value) -> Value {
 }
 
 fn map(value: Option<&Value>) -> Map<String, Value> {
-    value.and_then(Value::as_object).cloned().unwrap_or_default()
+    value
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// What was applied last, as the object in the cluster remembers it.
 pub fn last_applied(current: &Value) -> Option<Value> {
-    let text = current.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?;
+    let text = current
+        .get("metadata")?
+        .get("annotations")?
+        .get(LAST_APPLIED)?;
     serde_json::from_str(text.as_str()?).ok()
 }
 

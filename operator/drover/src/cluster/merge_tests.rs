@@ -24,7 +24,8 @@ fn patched(target: &Value, patch: &Value) -> Value {
     Value::Object(target)
 }
 
-fn plan(spec: Value) -> Value {
+fn plan(spec: impl Into<Value>) -> Value {
+    let spec: Value = spec.into();
     json!({
         "apiVersion": "drover.dev/v1alpha1", "kind": "RecoveryPlan",
         "metadata": { "name": "shop", "namespace": "shop" }, "spec": spec,
@@ -42,13 +43,18 @@ fn applied(manifest: &Value) -> Value {
 }
 
 fn patch(current: &Value, manifest: &Value) -> Value {
-    three_way(last_applied(current).as_ref(), &annotated(manifest), current)
+    three_way(
+        last_applied(current).as_ref(),
+        &annotated(manifest),
+        current,
+    )
 }
 
 #[test]
 fn applying_again_changes_nothing() {
     // SPEC: KU-2
-    let manifest = plan(json!({ "activeSite": "primary", "groups": [{ "name": "data" }], "x": {} }));
+    let manifest =
+        plan(json!({ "activeSite": "primary", "groups": [{ "name": "data" }], "x": {} }));
     assert_eq!(patch(&applied(&manifest), &manifest), json!({}));
 }
 
@@ -62,7 +68,11 @@ fn the_annotation_is_the_one_of_kubectl() {
          {\"annotations\":{},\"name\":\"shop\",\"namespace\":\"shop\"},\"spec\":{\"note\":\
          \"\\u003ca \\u0026 b\\u003e\"}}\n"
     );
-    assert_eq!(annotated(&object), object, "annotating twice is annotating once");
+    assert_eq!(
+        annotated(&object),
+        object,
+        "annotating twice is annotating once"
+    );
 }
 
 #[test]
@@ -137,5 +147,8 @@ fn an_arm_of_a_union_takes_the_place_of_another() {
     let after = plan(json!({ "fabric": { "libvirt": { "hosts": [] } } }));
     let current = applied(&before);
     let result = patched(&current, &patch(&current, &after));
-    assert_eq!(result["spec"]["fabric"], json!({ "libvirt": { "hosts": [] } }));
+    assert_eq!(
+        result["spec"]["fabric"],
+        json!({ "libvirt": { "hosts": [] } })
+    );
 }

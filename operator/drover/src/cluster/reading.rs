@@ -99,7 +99,9 @@ where
         let name = shown(info, object.namespace().as_deref(), &object.name_any());
         match object.try_parse() {
             Ok(object) => listed.items.push(object),
-            Err(error) => listed.unreadable.push(format!("{name} cannot be read: {}", reason(&error))),
+            Err(error) => listed
+                .unreadable
+                .push(format!("{name} cannot be read: {}", reason(&error))),
         }
     }
     Ok(listed)
@@ -135,21 +137,15 @@ pub async fn get(
     let api = objects(client, info, namespace);
     let found = api.get_opt(name).await;
     let what = shown(info, namespace.filter(|_| info.namespaced), name);
-    match found.map_err(failed(format!("get {what}")))? {
-        Some(mut object) => {
-            complete(&mut object, info);
-            Ok(object)
-        }
-        None => {
-            // Also tells whether the cluster knows the kind at all.
-            let others = list(client, info, namespace, None).await?;
-            let names: Vec<String> = others.iter().map(kube::ResourceExt::name_any).collect();
-            Err(Failure::NoSuchObject {
-                what,
-                hint: meant(info, name, &names),
-            })
-        }
+    if let Some(mut object) = found.map_err(failed(format!("get {what}")))? {
+        complete(&mut object, info);
+        return Ok(object);
     }
+    // Also tells whether the cluster knows the kind at all.
+    let others = list(client, info, namespace, None).await?;
+    let names: Vec<String> = others.iter().map(kube::ResourceExt::name_any).collect();
+    let hint = meant(info, name, &names);
+    Err(Failure::NoSuchObject { what, hint })
 }
 
 fn meant(info: &KindInfo, name: &str, names: &[String]) -> String {

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt as _};
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
@@ -41,21 +41,23 @@ where
         config = config.labels(labels);
     }
     let mut failures = 0;
-    let stream = watcher(api, config).default_backoff().filter_map(move |event| {
-        let result = match event {
-            Ok(event) => {
-                failures = 0;
-                change(event).map(Ok)
-            }
-            Err(error) => {
-                failures += 1;
-                // A list that is refused will be refused again.
-                let over = failures >= MOST_FAILURES || is_refusal(&error);
-                over.then(|| Err(given_up(&error)))
-            }
-        };
-        std::future::ready(result)
-    });
+    let stream = watcher(api, config)
+        .default_backoff()
+        .filter_map(move |event| {
+            let result = match event {
+                Ok(event) => {
+                    failures = 0;
+                    change(event).map(Ok)
+                }
+                Err(error) => {
+                    failures += 1;
+                    // A list that is refused will be refused again.
+                    let over = failures >= MOST_FAILURES || is_refusal(&error);
+                    over.then(|| Err(given_up(&error)))
+                }
+            };
+            std::future::ready(result)
+        });
     // The first failure that is told is the last item.
     stream
         .scan(false, |over, item| {
@@ -76,7 +78,8 @@ fn change<K>(event: Event<K>) -> Option<Change<K>> {
 }
 
 fn is_refusal(error: &watcher::Error) -> bool {
-    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) = error
+    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) =
+        error
     else {
         return false;
     };

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn keys_are_in_the_order_of_application() {
-        let key = |kind, name: &str| Key::new(KindInfo::named(kind).unwrap(), None, name.to_owned());
+        let key =
+            |kind, name: &str| Key::new(KindInfo::named(kind).unwrap(), None, name.to_owned());
         assert!(key("Site", "z") < key("RecoveryPlan", "a"));
         assert!(key("RecoveryPlan", "a") < key("RecoveryPlan", "b"));
     }

@@ -100,7 +100,12 @@ impl Application<'_> {
         output: &mut Output,
     ) -> Result<Exit, Failure> {
         let mut objects = written::read(&manifests.sources, self.access.namespace());
-        debug_assert_eq!(objects.len(), manifests.objects.len(), "{} files", files.len());
+        debug_assert_eq!(
+            objects.len(),
+            manifests.objects.len(),
+            "{} files",
+            files.len()
+        );
         place(&mut manifests.objects, &objects);
         let findings = self.check(&manifests, &objects).await?;
         if findings.has_errors() {
@@ -145,21 +150,27 @@ impl Application<'_> {
     ) -> Result<Findings, Failure> {
         let own: BTreeSet<Key> = objects.iter().map(Written::key).collect();
         let mut all = manifests.objects.clone();
-        for info in KINDS.iter().filter(|info| info.written_by_people && info.kind != "RunDecision") {
+        for info in KINDS
+            .iter()
+            .filter(|info| info.written_by_people && info.kind != "RunDecision")
+        {
             for found in reading::list(self.access.client(), info, None, None).await? {
                 let key = Key::new(info, found.namespace(), found.name_any());
                 if own.contains(&key) || self.will_be_pruned(&found) {
                     continue;
                 }
                 // One that cannot be read is not the business of these manifests.
-                if let Some(Ok(object)) = Object::deserialize_kind(info.kind, reading::json(&found)) {
+                if let Some(Ok(object)) = Object::deserialize_kind(info.kind, reading::json(&found))
+                {
                     all.push(object);
                 }
             }
         }
         let declared = Declared::new(&all);
         let inventories = declared_inventories(&declared);
-        Ok(manifests.check(&declared, &inventories, Timestamp::now()).of_manifests())
+        Ok(manifests
+            .check(&declared, &inventories, Timestamp::now())
+            .of_manifests())
     }
 
     fn will_be_pruned(&self, object: &kube::api::DynamicObject) -> bool {
@@ -182,7 +193,9 @@ impl Application<'_> {
         }
         let set = self.arguments.set.clone().unwrap_or_default();
         let number = count(surplus.len(), "object");
-        output.talk(&format!("{number} of the set {set} are declared no longer and will be deleted:"));
+        output.talk(&format!(
+            "{number} of the set {set} are declared no longer and will be deleted:"
+        ));
         for each in surplus {
             let name = shown_object(each);
             let meaning = meaning(each.info, &reading::json(&each.object));
@@ -194,8 +207,10 @@ impl Application<'_> {
     /// Namespaces that are missing are made, or named.
     async fn namespaces(&self, objects: &[Written], output: &mut Output) -> Result<(), Failure> {
         let api: Api<Namespace> = Api::all(self.access.client().clone());
-        let wanted: BTreeSet<&String> =
-            objects.iter().filter_map(|object| object.namespace.as_ref()).collect();
+        let wanted: BTreeSet<&String> = objects
+            .iter()
+            .filter_map(|object| object.namespace.as_ref())
+            .collect();
         for name in wanted {
             match api.get_opt(name).await {
                 Ok(Some(_)) => continue,
@@ -266,10 +281,12 @@ impl Application<'_> {
             Mode::DryHere => None,
             Mode::DryThere => Some(DeleteParams::default().dry_run()),
             // What was looked at, and no other of the same name.
-            Mode::Real => Some(DeleteParams::default().preconditions(kube::api::Preconditions {
-                uid: object.uid(),
-                resource_version: object.resource_version(),
-            })),
+            Mode::Real => Some(
+                DeleteParams::default().preconditions(kube::api::Preconditions {
+                    uid: object.uid(),
+                    resource_version: object.resource_version(),
+                }),
+            ),
         };
         let result = match params {
             None => Ok(()),
@@ -303,9 +320,19 @@ impl Application<'_> {
     }
 
     fn conclude(self, output: &mut Output) -> Result<Exit, Failure> {
-        let number = |outcome| self.rows.iter().filter(|row| row.outcome == Some(outcome)).count();
+        let number = |outcome| {
+            self.rows
+                .iter()
+                .filter(|row| row.outcome == Some(outcome))
+                .count()
+        };
         let mut parts = Vec::new();
-        for outcome in [Outcome::Created, Outcome::Configured, Outcome::Unchanged, Outcome::Pruned] {
+        for outcome in [
+            Outcome::Created,
+            Outcome::Configured,
+            Outcome::Unchanged,
+            Outcome::Pruned,
+        ] {
             if number(outcome) > 0 {
                 parts.push(format!("{} {}", number(outcome), outcome.as_str()));
             }
@@ -353,7 +380,12 @@ fn place(objects: &mut [Object], written: &[Written]) {
 
 /// What a changed line may set going.
 fn moved(object: &Written, before: Option<&Value>) -> Option<String> {
-    let site = |value: &Value| value.pointer("/spec/activeSite").and_then(Value::as_str).map(str::to_owned);
+    let site = |value: &Value| {
+        value
+            .pointer("/spec/activeSite")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     if object.info.kind != "RecoveryPlan" {
         return None;
     }
@@ -368,7 +400,11 @@ fn moved(object: &Written, before: Option<&Value>) -> Option<String> {
 
 fn shown_object(surplus: &Surplus) -> String {
     let object = &surplus.object;
-    reading::shown(surplus.info, object.namespace().as_deref(), &object.name_any())
+    reading::shown(
+        surplus.info,
+        object.namespace().as_deref(),
+        &object.name_any(),
+    )
 }
 
 /// The client's errors cannot be copied, and this one is told twice.

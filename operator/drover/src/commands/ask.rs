@@ -34,7 +34,10 @@ pub fn confirm(
     output.talk(&match confirmation {
         Confirmation::Yes => format!("{} [y/N]", style.strong("Go on?")),
         Confirmation::Typed(word) => {
-            format!("This cannot be undone. Type {} to go on:", style.strong(word))
+            format!(
+                "This cannot be undone. Type {} to go on:",
+                style.strong(word)
+            )
         }
     });
     let mut line = String::new();

@@ -27,7 +27,11 @@ struct Doomed {
 
 impl Doomed {
     fn shown(&self) -> String {
-        reading::shown(self.info, self.namespace.as_deref(), &self.object.name_any())
+        reading::shown(
+            self.info,
+            self.namespace.as_deref(),
+            &self.object.name_any(),
+        )
     }
 }
 
@@ -41,8 +45,10 @@ pub fn run(arguments: &Delete, output: &mut Output) -> Result<Exit, Failure> {
         let Some(doomed) = doomed(arguments, &access, output).await? else {
             return Ok(Exit::Wrong);
         };
-        let meanings: Vec<Meaning> =
-            doomed.iter().map(|each| meaning(each.info, &reading::json(&each.object))).collect();
+        let meanings: Vec<Meaning> = doomed
+            .iter()
+            .map(|each| meaning(each.info, &reading::json(&each.object)))
+            .collect();
         for (each, meaning) in doomed.iter().zip(&meanings) {
             output.talk(&format!("{}: {}", each.shown(), meaning.words));
         }
@@ -67,7 +73,11 @@ async fn doomed(
         for name in &arguments.names {
             let namespace = access.namespace_of(info).map(str::to_owned);
             let object = reading::get(access.client(), info, namespace.as_deref(), name).await?;
-            doomed.push(Doomed { info, namespace, object });
+            doomed.push(Doomed {
+                info,
+                namespace,
+                object,
+            });
         }
         return Ok(Some(doomed));
     }
@@ -112,7 +122,9 @@ async fn delete(
         uid: doomed.object.uid(),
         resource_version: None,
     });
-    api.delete(&name, &params).await.map_err(failed(format!("delete {shown}")))?;
+    api.delete(&name, &params)
+        .await
+        .map_err(failed(format!("delete {shown}")))?;
     if arguments.no_wait {
         return output.data(&format!("{shown} is being deleted\n"));
     }
@@ -140,15 +152,21 @@ pub fn meaning(info: &KindInfo, object: &Value) -> Meaning {
     };
     let loses = |words: String| Meaning { words, loses: true };
     match info.kind {
-        "RecoveryDrill" => keeps("everything that the drill made is removed; production stays as it is"),
+        "RecoveryDrill" => {
+            keeps("everything that the drill made is removed; production stays as it is")
+        }
         "ProtectionGroup" | "ProtectedMachine" => match text("/spec/deletionPolicy") {
             Some("RemoveReplica") => {
-                let members = object.pointer("/status/members/total").and_then(Value::as_u64);
+                let members = object
+                    .pointer("/status/members/total")
+                    .and_then(Value::as_u64);
                 let whose = match members {
                     Some(number) => format!("the copies and recovery points of {number} machines"),
                     None => "the copies and recovery points".to_owned(),
                 };
-                loses(format!("{whose} are REMOVED (deletionPolicy RemoveReplica)"))
+                loses(format!(
+                    "{whose} are REMOVED (deletionPolicy RemoveReplica)"
+                ))
             }
             _ => keeps("Drover stops managing it; the copies stay (deletionPolicy Retain)"),
         },
@@ -195,7 +213,10 @@ mod tests {
     #[test]
     fn deleting_a_plan_in_the_middle_of_a_run_waits() {
         // SPEC: PR-12
-        let plan = meaning_of("RecoveryPlan", &json!({ "status": { "currentRun": "shop-7" } }));
+        let plan = meaning_of(
+            "RecoveryPlan",
+            &json!({ "status": { "currentRun": "shop-7" } }),
+        );
         assert!(plan.words.contains("waits until shop-7"));
         assert!(!plan.loses);
     }

@@ -75,15 +75,22 @@ impl Question<'_> {
 
     async fn plan(&self) -> Result<String, Failure> {
         let plan: RecoveryPlan = self.one().await?;
-        let runs = reading::typed::<RecoveryRun>(self.client, self.namespace).await?.items;
+        let runs = reading::typed::<RecoveryRun>(self.client, self.namespace)
+            .await?
+            .items;
         let mut last: Vec<RecoveryRun> = runs
             .into_iter()
             .filter(|run| run.spec.plan_ref.name.as_str() == self.name)
             .collect();
         last.sort_by_key(|run| std::cmp::Reverse(run.spec.number));
-        let current = plan.status.as_ref().and_then(|status| status.current_run.as_ref());
+        let current = plan
+            .status
+            .as_ref()
+            .and_then(|status| status.current_run.as_ref());
         let current = current.and_then(|name| {
-            last.iter().find(|run| run.name_any() == name.as_str()).cloned()
+            last.iter()
+                .find(|run| run.name_any() == name.as_str())
+                .cloned()
         });
         let current = match current {
             Some(run) => {
@@ -93,7 +100,12 @@ impl Question<'_> {
             None => None,
         };
         last.truncate(LAST_RUNS);
-        Ok(describe::plan(&plan, &Around { current, last }, self.now, self.style))
+        Ok(describe::plan(
+            &plan,
+            &Around { current, last },
+            self.now,
+            self.style,
+        ))
     }
 
     async fn run(&self) -> Result<String, Failure> {
@@ -102,7 +114,14 @@ impl Question<'_> {
         let plan = plan_of(self.client, self.namespace, &run).await?;
         let decisions = decisions_of(self.client, self.namespace, &run).await?;
         let (now, style) = (self.now, self.style);
-        Ok(describe::run(&run, &machines, plan.as_ref(), &decisions, now, style))
+        Ok(describe::run(
+            &run,
+            &machines,
+            plan.as_ref(),
+            &decisions,
+            now,
+            style,
+        ))
     }
 
     async fn group(&self) -> Result<String, Failure> {
@@ -122,7 +141,9 @@ impl Question<'_> {
         let run = match name {
             Some(name) => {
                 let runs = reading::typed::<RecoveryRun>(self.client, self.namespace).await?;
-                runs.items.into_iter().find(|run| run.name_any() == name.as_str())
+                runs.items
+                    .into_iter()
+                    .find(|run| run.name_any() == name.as_str())
             }
             None => None,
         };
@@ -139,7 +160,9 @@ impl Question<'_> {
         let json = reading::json(&object);
         let spec = output::to_yaml(&json["spec"])?;
         let metadata = &object.metadata;
-        Ok(describe::other(info, metadata, &json, &spec, self.now, self.style))
+        Ok(describe::other(
+            info, metadata, &json, &spec, self.now, self.style,
+        ))
     }
 }
 

@@ -3,8 +3,8 @@
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
-use kube::api::ListParams;
 use kube::Api;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::cli::{Events, TextOrData};
@@ -27,7 +27,10 @@ pub fn run(arguments: &Events, output: &mut Output) -> Result<Exit, Failure> {
         let access = Access::open(&arguments.target).await?;
         let client = access.client().clone();
         // Events of what lives in no namespace are kept in the one called default.
-        let clusterwide = arguments.object.as_ref().is_some_and(|named| !named.info().namespaced);
+        let clusterwide = arguments
+            .object
+            .as_ref()
+            .is_some_and(|named| !named.info().namespaced);
         let api: Api<Event> = match (arguments.all_namespaces, clusterwide) {
             (true, _) => Api::all(client),
             (false, true) => Api::namespaced(client, "default"),
@@ -43,7 +46,10 @@ pub fn run(arguments: &Events, output: &mut Output) -> Result<Exit, Failure> {
 }
 
 async fn list(arguments: &Events, api: &Api<Event>, output: &mut Output) -> Result<(), Failure> {
-    let all = api.list(&ListParams::default()).await.map_err(failed("list events"))?;
+    let all = api
+        .list(&ListParams::default())
+        .await
+        .map_err(failed("list events"))?;
     let mut events: Vec<Event> = all.items;
     events.retain(|event| is_meant(event, arguments.object.as_ref()));
     events.sort_by_key(last_seen);
@@ -160,7 +166,10 @@ fn message(event: &Event) -> String {
 /// Whether an event is about something of Drover's, and about this object where one is named.
 fn is_meant(event: &Event, object: Option<&Named>) -> bool {
     let about = &event.involved_object;
-    let group = about.api_version.as_deref().and_then(|version| version.split_once('/'));
+    let group = about
+        .api_version
+        .as_deref()
+        .and_then(|version| version.split_once('/'));
     let ours = group.is_some_and(|(group, _)| group == drover_api::GROUP);
     let same = object.is_none_or(|named| {
         about.kind.as_deref() == Some(named.kind) && about.name.as_deref() == Some(&named.name)
@@ -169,7 +178,10 @@ fn is_meant(event: &Event, object: Option<&Named>) -> bool {
 }
 
 fn last_seen(event: &Event) -> Option<Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|series| series.last_observed_time.as_ref());
     let last = event.last_timestamp.as_ref().map(|at| at.0);
     let first = event.first_timestamp.as_ref().map(|at| at.0);
     let created = event.metadata.creation_timestamp.as_ref().map(|at| at.0);

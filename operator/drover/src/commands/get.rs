@@ -56,7 +56,9 @@ async fn objects(
     let selector = arguments.selector.as_deref();
     let objects = reading::list(access.client(), info, namespace, selector).await?;
     if objects.is_empty() && matches!(arguments.output, GetFormat::Table | GetFormat::Wide) {
-        let place = namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default();
+        let place = namespace
+            .map(|name| format!(" in namespace {name}"))
+            .unwrap_or_default();
         output.talk(&format!("there are no {}{place}", info.plural));
         return Ok(());
     }
@@ -124,7 +126,10 @@ async fn watch(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let namespace = namespace(arguments, access).filter(|_| info.namespaced);
-    let fields = arguments.name.as_ref().map(|name| format!("metadata.name={name}"));
+    let fields = arguments
+        .name
+        .as_ref()
+        .map(|name| format!("metadata.name={name}"));
     let api = access.objects(info, namespace);
     let mut changes = changes(api, fields.as_deref(), arguments.selector.as_deref());
     let rows = Rows::new(info, arguments.all_namespaces && info.namespaced);
@@ -192,7 +197,9 @@ async fn overview(arguments: &Get, access: &Access, output: &mut Output) -> Resu
         let info = crate::cluster::kinds::find(kind);
         info.map(|info| changes(access.objects(info, namespace), None, None))
     };
-    let watched = ["RecoveryPlan", "RecoveryRun", "Site"].into_iter().filter_map(of);
+    let watched = ["RecoveryPlan", "RecoveryRun", "Site"]
+        .into_iter()
+        .filter_map(of);
     let mut changes = futures::stream::select_all(watched);
     let mut last = serde_json::to_value(&first).unwrap_or_default();
     while let Some(change) = changes.next().await {
@@ -220,12 +227,22 @@ async fn look(arguments: &Get, access: &Access, output: &mut Output) -> Result<O
     let machines: Listed<ProtectedMachine> = reading::typed(client, namespace).await?;
     // Who may look at one namespace may not be one who may look at sites.
     let sites: Listed<Site> = reading::typed(client, None).await.unwrap_or_default();
-    let unreadable = [plans.unreadable, runs.unreadable, machines.unreadable, sites.unreadable];
+    let unreadable = [
+        plans.unreadable,
+        runs.unreadable,
+        machines.unreadable,
+        sites.unreadable,
+    ];
     for note in unreadable.into_iter().flatten() {
         let style = output.talk_style();
         output.talk(&format!("{} {note}", style.notable("warning:")));
     }
-    Ok(Overview::of(&plans.items, &runs.items, &machines.items, &sites.items))
+    Ok(Overview::of(
+        &plans.items,
+        &runs.items,
+        &machines.items,
+        &sites.items,
+    ))
 }
 
 fn show(arguments: &Get, overview: &Overview, output: &mut Output) -> Result<(), Failure> {
@@ -234,17 +251,26 @@ fn show(arguments: &Get, overview: &Overview, output: &mut Output) -> Result<(),
         GetFormat::Yaml => output.yaml(&Report::new("Overview", overview)),
         GetFormat::Name => {
             for plan in &overview.plans {
-                output.data(&format!("recoveryplan.{}/{}\n", drover_api::GROUP, plan.name))?;
+                output.data(&format!(
+                    "recoveryplan.{}/{}\n",
+                    drover_api::GROUP,
+                    plan.name
+                ))?;
             }
             Ok(())
         }
         GetFormat::Table | GetFormat::Wide => {
             if overview.plans.is_empty() {
-                let everywhere = if arguments.all_namespaces { "" } else { " here; -A looks everywhere" };
+                let everywhere = if arguments.all_namespaces {
+                    ""
+                } else {
+                    " here; -A looks everywhere"
+                };
                 output.talk(&format!("there are no recovery plans{everywhere}"));
             }
             let style = style(arguments, output);
-            let text = overview::render(overview, arguments.all_namespaces, Timestamp::now(), style);
+            let text =
+                overview::render(overview, arguments.all_namespaces, Timestamp::now(), style);
             output.data(&text)
         }
     }

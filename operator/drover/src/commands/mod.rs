@@ -6,12 +6,14 @@ mod completions;
 mod crd;
 mod decide;
 mod delete;
+mod demo;
 mod describe;
 mod events;
 mod get;
 mod graph;
 mod plan;
 mod report;
+mod up;
 mod validate;
 mod version;
 mod wait;
@@ -52,6 +54,8 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::ChangePoint(arguments) => decide::change_point(&arguments, output),
         Command::Accept(arguments) => decide::accept(&arguments, output),
         Command::Reprotect(arguments) => decide::reprotect(&arguments, output),
+        Command::Up(arguments) => up::run(&arguments, output),
+        Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Crd(arguments) => crd::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Version(arguments) => version::run(&arguments, output),
@@ -80,13 +84,13 @@ fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<File>, Failure> {
 }
 
 /// Problems for people.
-fn shown(findings: &Findings, manifests: &Manifests<'_>, style: Style) -> String {
+pub fn shown(findings: &Findings, manifests: &Manifests<'_>, style: Style) -> String {
     let renderer = Renderer::plain().color(style.color()).width(style.width());
     renderer.render_all(&findings.problems, &manifests.sources)
 }
 
 /// `8 objects read from 6 files: 1 error, 2 warnings; 3 objects of other tools ignored`.
-fn summary(findings: &Findings) -> String {
+pub fn summary(findings: &Findings) -> String {
     let numbers = &findings.summary;
     let wrong = match (numbers.errors, numbers.warnings) {
         (0, 0) => "no problems".to_owned(),
@@ -106,7 +110,7 @@ fn summary(findings: &Findings) -> String {
 }
 
 /// What a command that needs manifests without errors says when there are some.
-fn refuse(findings: &Findings, output: &mut Output) {
+pub fn refuse(findings: &Findings, output: &mut Output) {
     output.talk(&summary(findings));
     if !findings.summary.checked {
         output.talk(NOT_CHECKED);

@@ -30,9 +30,20 @@ pub fn run(arguments: &Wait, output: &mut Output) -> Result<Exit, Failure> {
             // A mistyped name is told now and not when the time is over.
             reading::get(access.client(), info, access.namespace_of(info), name).await?;
         }
-        until(&access, info, name, &arguments.goal, arguments.timeout.as_std()).await
+        until(
+            &access,
+            info,
+            name,
+            &arguments.goal,
+            arguments.timeout.as_std(),
+        )
+        .await
     })?;
-    output.data(&format!("{} {}\n", arguments.object, reached(&arguments.goal)))?;
+    output.data(&format!(
+        "{} {}\n",
+        arguments.object,
+        reached(&arguments.goal)
+    ))?;
     Ok(Exit::Fine)
 }
 
@@ -58,7 +69,12 @@ pub async fn until(
     let fields = format!("metadata.name={name}");
     let mut changes = changes(api, Some(&fields), None);
     let mut seen: Option<Value> = None;
-    let what = || format!("{goal} of {}", reading::shown(info, access.namespace_of(info), name));
+    let what = || {
+        format!(
+            "{goal} of {}",
+            reading::shown(info, access.namespace_of(info), name)
+        )
+    };
     let looking = async {
         // Whether there is one is known when all that is there was told.
         let mut told = false;
@@ -107,7 +123,10 @@ fn never(info: &KindInfo, goal: &Goal, object: &Value) -> Option<String> {
     let phase = object.pointer("/status/phase")?;
     let phase = serde_json::from_value(phase.clone()).ok()?;
     RUN.is_final(phase).then(|| {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         format!("the run is over; `drover report {name}` says how it went")
     })
 }

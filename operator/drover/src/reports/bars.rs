@@ -1,5 +1,7 @@
 //! What groups did when, as bars under a clock.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::evidence::Report;
@@ -22,7 +24,11 @@ pub fn draw(report: &Report, style: Style) -> String {
     let Some((from, to)) = span(report) else {
         return String::new();
     };
-    let name = report.groups.iter().map(|group| group.name.chars().count()).max();
+    let name = report
+        .groups
+        .iter()
+        .map(|group| group.name.chars().count())
+        .max();
     let name = name.unwrap_or(0).min(MOST_NAME);
     let columns = style.width().saturating_sub(name + 4).max(LEAST_BAR);
     let scale = Scale { from, to, columns };
@@ -45,7 +51,8 @@ pub fn draw(report: &Report, style: Style) -> String {
         text.push('\n');
     }
     if report.groups.len() > MOST_ROWS {
-        text.push_str(&format!("  … and {} more groups\n", report.groups.len() - MOST_ROWS));
+        let more = report.groups.len() - MOST_ROWS;
+        let _ = writeln!(text, "  … and {more} more groups");
     }
     let legend = format!("  {LEAVING} leaves  {STARTING} starts  {ACTION} an action begins");
     text.push_str(&style.faint(legend));

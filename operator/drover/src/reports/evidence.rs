@@ -20,20 +20,22 @@
 //! }
 //! ```
 
-use drover_api::common::{Direction, RunKind};
+mod gather;
+mod parts;
+
 use drover_api::value::Duration;
 use drover_api::{
-    AcceptedRisks, ActionState, DecisionAction, DecisionOutcome, EstimateSource, GroupRecord,
-    LeftProof, MachineRun, MachineRunStatus, PointUsed, RecoveryPlan, RecoveryRun,
-    RecoveryRunStatus, RunCounts, RunDecision, RunPhase, StepRecord, StepState,
+    AcceptedRisks, EstimateSource, MachineRun, RecoveryPlan, RecoveryRun, RecoveryRunStatus,
+    RunDecision, RunPhase,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::moments::between;
 use super::order::{self, Order};
-use super::progress::{self, Standing};
 use super::words::{is_over, phase_of};
+use gather::{decisions, failures, groups, members, phases};
+pub use parts::*;
 
 /// The version of the report.
 const API_VERSION: &str = "drover.dev/report/v1alpha1";
@@ -86,251 +88,6 @@ pub struct Report {
     pub accepted: AcceptedRisks,
     /// What failed and why.
     pub failures: Vec<Failed>,
-}
-
-/// Which run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Identity {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its uid: a run of the same name made later is another.
-    pub uid: String,
-    /// The counter of its plan's runs.
-    pub number: u64,
-}
-
-/// What a run does.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct What {
-    /// Its kind.
-    pub kind: RunKind,
-    /// Its direction.
-    pub direction: Direction,
-    /// The site that machines leave.
-    pub source: String,
-    /// The site that machines go to.
-    pub target: String,
-    /// The request that it serves.
-    pub request_id: Option<String>,
-    /// In words.
-    #[serde(skip)]
-    pub words: &'static str,
-}
-
-/// Epochs of a run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Epochs {
-    /// That it was compiled with.
-    pub compiled: u64,
-    /// That its effects carry now.
-    pub now: u64,
-}
-
-/// How a run stands.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// In a word.
-    pub verdict: Verdict,
-    /// Its phase.
-    pub phase: RunPhase,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// Why it halted.
-    pub halt: Option<String>,
-}
-
-/// How a run stands, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// It goes on.
-    InProgress,
-    /// A person must act.
-    WaitsForAPerson,
-    /// It came to its end, and nothing failed.
-    Succeeded,
-    /// It came to its end, and something failed.
-    SucceededInPart,
-    /// It was cancelled.
-    Cancelled,
-}
-
-/// What was aimed at, expected and reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Measure {
-    /// Aimed at.
-    pub objective: Option<Duration>,
-    /// Expected when the run was compiled.
-    pub forecast: Option<Duration>,
-    /// Reached.
-    pub reached: Option<Duration>,
-    /// Whether what was reached is no more than what was aimed at.
-    pub met: Option<bool>,
-}
-
-/// Machines in numbers.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Machines {
-    /// All of the run.
-    pub total: u32,
-    /// By state.
-    #[serde(flatten)]
-    pub counts: RunCounts,
-}
-
-/// A phase that was entered.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Phase {
-    /// Which.
-    pub phase: RunPhase,
-    /// When.
-    pub at: Timestamp,
-    /// How long it was in it; nothing for the one that it is in.
-    pub took: Option<Duration>,
-}
-
-/// A group of a run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Group {
-    /// Its name.
-    pub name: String,
-    /// Its wave.
-    pub wave: u32,
-    /// Groups that it waits for.
-    pub depends_on: Vec<String>,
-    /// Its machines.
-    pub machines: u32,
-    /// Of them, those that are healthy.
-    pub healthy: usize,
-    /// Of them, those that failed.
-    pub failed: usize,
-    /// Leaving the source: from the release to the last outcome.
-    pub leave: Span,
-    /// Starting at the target: from the release to the last outcome.
-    pub enter: Span,
-    /// Actions, in order.
-    pub actions: Vec<Action>,
-}
-
-/// From the release of a group to the last outcome of its machines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Span {
-    /// When it was released.
-    pub released: Option<Timestamp>,
-    /// When the last machine had an outcome; nothing as long as one has none.
-    pub done: Option<Timestamp>,
-}
-
-impl Span {
-    /// How long it took.
-    pub fn took(self) -> Option<Duration> {
-        Some(between(self.released?, self.done?))
-    }
-}
-
-/// An action of a run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Action {
-    /// Its name.
-    pub name: String,
-    /// What it does.
-    pub kind: &'static str,
-    /// Before or after the machines of the group.
-    pub around: &'static str,
-    /// How it stands.
-    pub state: ActionState,
-    /// Attempts that were begun.
-    pub attempts: u32,
-    /// When the last attempt began.
-    pub since: Option<Timestamp>,
-    /// Who approved it.
-    pub approved_by: Vec<String>,
-    /// The last error.
-    pub error: Option<String>,
-}
-
-/// A machine of a run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Member {
-    /// Its name.
-    pub name: String,
-    /// Its protection group.
-    pub protection_group: String,
-    /// The group of the run.
-    pub group: String,
-    /// Where it stands.
-    pub standing: Standing,
-    /// Its durable steps that have an outcome, in the order in which they can happen.
-    pub steps: Vec<Step>,
-    /// How its leaving was proven.
-    pub left: Option<LeftProof>,
-    /// The recovery point that it was started from.
-    pub point: Option<PointUsed>,
-}
-
-/// An outcome of a durable step of a machine.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    /// Which.
-    pub step: &'static str,
-    /// Done or failed.
-    pub state: StepState,
-    /// When.
-    pub at: Option<Timestamp>,
-    /// Since its group was released.
-    pub took: Option<Duration>,
-    /// The epoch that it was reached at.
-    pub epoch: u64,
-    /// Why it failed.
-    pub error: Option<String>,
-}
-
-/// A decision of a person.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Decision {
-    /// Name of the `RunDecision`.
-    pub name: String,
-    /// What was decided, where the object is still there.
-    pub action: Option<DecisionAction>,
-    /// Who decided.
-    pub by: String,
-    /// Whether nobody checked who that is.
-    pub unauthenticated: Option<bool>,
-    /// Why, in the words of who decided.
-    pub why: Option<String>,
-    /// Whether it took effect.
-    pub outcome: DecisionOutcome,
-    /// Why it did not.
-    pub refused_because: Option<String>,
-    /// When it was answered.
-    pub at: Timestamp,
-}
-
-/// Something that failed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failed {
-    /// What.
-    pub what: String,
-    /// Why.
-    pub error: String,
-    /// When.
-    pub at: Option<Timestamp>,
 }
 
 impl Report {
@@ -427,7 +184,10 @@ fn what(run: &RecoveryRun) -> What {
 
 /// When a run was compiled.
 pub fn started(run: &RecoveryRun) -> Option<Timestamp> {
-    let first = run.status.as_ref().and_then(|status| status.history.first());
+    let first = run
+        .status
+        .as_ref()
+        .and_then(|status| status.history.first());
     let created = run.metadata.creation_timestamp.as_ref().map(|time| time.0);
     first.map(|entry| entry.at).or(created)
 }
@@ -454,7 +214,10 @@ fn rto(run: &RecoveryRun, plan: Option<&RecoveryPlan>) -> Measure {
     let objectives = plan.and_then(|plan| plan.spec.objectives.as_ref());
     measure(
         objectives.and_then(|objectives| objectives.rto.clone()),
-        run.spec.forecast.as_ref().map(|forecast| forecast.rto.clone()),
+        run.spec
+            .forecast
+            .as_ref()
+            .map(|forecast| forecast.rto.clone()),
         status.and_then(|status| status.rto.clone()),
     )
 }
@@ -466,7 +229,10 @@ fn rpo(run: &RecoveryRun, plan: Option<&RecoveryPlan>, members: &[Member]) -> Me
     let worst = points.filter_map(|point| point.loss.clone()).max();
     measure(
         objectives.and_then(|objectives| objectives.rpo.clone()),
-        run.spec.forecast.as_ref().map(|forecast| forecast.rpo.clone()),
+        run.spec
+            .forecast
+            .as_ref()
+            .map(|forecast| forecast.rpo.clone()),
         status.and_then(|status| status.rpo.clone()).or(worst),
     )
 }
@@ -483,176 +249,6 @@ fn measure(
         forecast,
         reached,
     }
-}
-
-fn phases(status: &RecoveryRunStatus) -> Vec<Phase> {
-    let next = status.history.iter().skip(1).map(|entry| Some(entry.at));
-    let entries = status.history.iter().zip(next.chain([None]));
-    entries
-        .map(|(entry, next)| Phase {
-            phase: entry.phase,
-            at: entry.at,
-            took: next.map(|next| between(entry.at, next)),
-        })
-        .collect()
-}
-
-fn groups(run: &RecoveryRun, machines: &[MachineRun]) -> Vec<Group> {
-    let (record, none) = (progress::record(run), GroupRecord::default());
-    let progress = progress::groups(run, machines);
-    let groups = run.spec.groups.iter().zip(progress).enumerate();
-    groups
-        .map(|(position, (group, progress))| {
-            let released = record.groups.get(position).unwrap_or(&none);
-            let own = || machines.iter().filter(|machine| machine.spec.group == group.name);
-            let span = |released, step: fn(&MachineRunStatus) -> &StepRecord| Span {
-                released,
-                done: last_outcome(own(), group.machines, step),
-            };
-            Group {
-                name: group.name.to_string(),
-                wave: group.wave,
-                depends_on: group.depends_on.iter().map(ToString::to_string).collect(),
-                machines: group.machines,
-                healthy: progress.healthy,
-                failed: progress.failed,
-                leave: span(released.leave_released, |journal| &journal.leave),
-                enter: span(released.enter_released, |journal| &journal.enter),
-                actions: actions(group, released),
-            }
-        })
-        .collect()
-}
-
-/// When the last machine of a group had an outcome, where all have one.
-fn last_outcome<'m>(
-    machines: impl Iterator<Item = &'m MachineRun>,
-    expected: u32,
-    step: fn(&MachineRunStatus) -> &StepRecord,
-) -> Option<Timestamp> {
-    let mut last = None;
-    let mut number = 0;
-    for machine in machines {
-        let at = step(machine.status.as_ref()?).at?;
-        last = last.max(Some(at));
-        number += 1;
-    }
-    last.filter(|_| number >= expected)
-}
-
-fn actions(group: &drover_api::RunGroup, released: &GroupRecord) -> Vec<Action> {
-    let sides = [
-        ("before", &group.before, &released.before),
-        ("after", &group.after, &released.after),
-    ];
-    let mut actions = Vec::new();
-    for (around, declared, states) in sides {
-        for (position, action) in declared.iter().enumerate() {
-            let state = states.get(position).cloned().unwrap_or_default();
-            actions.push(Action {
-                name: action.name.to_string(),
-                kind: action.kind().map_or("?", |kind| kind.as_str()),
-                around,
-                state: state.state,
-                attempts: state.attempts,
-                since: state.since,
-                approved_by: state.approved_by,
-                error: state.error,
-            });
-        }
-    }
-    actions
-}
-
-fn members(run: &RecoveryRun, machines: &[MachineRun]) -> Vec<Member> {
-    let (record, none) = (progress::record(run), MachineRunStatus::default());
-    let position = |machine: &MachineRun| {
-        let groups = &run.spec.groups;
-        groups.iter().position(|group| group.name == machine.spec.group)
-    };
-    let mut members: Vec<(Option<usize>, Member)> = machines
-        .iter()
-        .map(|machine| {
-            let journal = machine.status.as_ref().unwrap_or(&none);
-            let position = position(machine);
-            let released = position.and_then(|position| record.groups.get(position));
-            let member = Member {
-                name: machine.spec.machine.name.to_string(),
-                protection_group: machine.spec.machine.protection_group.to_string(),
-                group: machine.spec.group.to_string(),
-                standing: progress::standing(run, released, journal),
-                steps: steps(journal, released),
-                left: journal.left,
-                point: journal.point.clone(),
-            };
-            (position, member)
-        })
-        .collect();
-    members.sort_by(|(one, a), (other, b)| (one, &a.name).cmp(&(other, &b.name)));
-    members.into_iter().map(|(_, member)| member).collect()
-}
-
-fn steps(journal: &MachineRunStatus, released: Option<&GroupRecord>) -> Vec<Step> {
-    let released_at = |step: &str| {
-        let group = released?;
-        match step {
-            "leave" => group.leave_released,
-            "enter" => group.enter_released,
-            "withdraw" => group.withdraw_released,
-            "return" => group.return_released,
-            _ => None,
-        }
-    };
-    let all = progress::steps(journal).into_iter();
-    let told = all.filter(|(_, record)| record.state != StepState::Pending);
-    told.map(|(step, record)| Step {
-        step,
-        state: record.state,
-        at: record.at,
-        took: released_at(step).zip(record.at).map(|(from, to)| between(from, to)),
-        epoch: record.epoch,
-        error: record.error.clone(),
-    })
-    .collect()
-}
-
-fn decisions(status: &RecoveryRunStatus) -> Vec<Decision> {
-    let entries = status.record.decisions.iter();
-    entries
-        .map(|entry| Decision {
-            name: entry.name.clone(),
-            action: None,
-            by: entry.by.clone(),
-            unauthenticated: None,
-            why: None,
-            outcome: entry.outcome,
-            refused_because: entry.reason.clone(),
-            at: entry.at,
-        })
-        .collect()
-}
-
-fn failures(groups: &[Group], members: &[Member]) -> Vec<Failed> {
-    let mut failures = Vec::new();
-    for group in groups {
-        for action in group.actions.iter().filter(|action| action.state == ActionState::Failed) {
-            failures.push(Failed {
-                what: format!("action {}/{}", group.name, action.name),
-                error: action.error.clone().unwrap_or_else(|| "no reason is recorded".to_owned()),
-                at: action.since,
-            });
-        }
-    }
-    for member in members {
-        for step in member.steps.iter().filter(|step| step.state == StepState::Failed) {
-            failures.push(Failed {
-                what: format!("{} of machine {}/{}", step.step, member.protection_group, member.name),
-                error: step.error.clone().unwrap_or_else(|| "no reason is recorded".to_owned()),
-                at: step.at,
-            });
-        }
-    }
-    failures
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ fn facts(out: &mut String, report: &Report) {
         (
             "Order",
             match report.order.verdict {
-                order::Verdict::Broken => format!("**{}**", escaped(&text::order_words(&report.order).0)),
+                order::Verdict::Broken => {
+                    format!("**{}**", escaped(&text::order_words(&report.order).0))
+                }
                 _ => text::order_words(&report.order).0,
             },
         ),
@@ -70,7 +72,14 @@ fn facts(out: &mut String, report: &Report) {
         rows.push(("Started", format!("{} UTC", full(started))));
     }
     if let Some(ended) = report.ended {
-        rows.push(("Ended", format!("{} UTC, after {}", full(ended), took(report.duration.as_ref()))));
+        rows.push((
+            "Ended",
+            format!(
+                "{} UTC, after {}",
+                full(ended),
+                took(report.duration.as_ref())
+            ),
+        ));
     }
     let accepted = text::accepted(report);
     if !accepted.is_empty() {
@@ -142,35 +151,59 @@ fn groups(out: &mut String, report: &Report) {
             took(group.enter.took().as_ref()),
         ]
     });
-    let columns = ["Wave", "Group", "Machines", "Healthy", "Failed", "Left in", "Started in"];
+    let columns = [
+        "Wave",
+        "Group",
+        "Machines",
+        "Healthy",
+        "Failed",
+        "Left in",
+        "Started in",
+    ];
     table(out, "Groups", &columns, rows);
 }
 
 fn actions(out: &mut String, report: &Report) {
-    let all = report.groups.iter().flat_map(|group| {
-        group.actions.iter().map(move |action| (group, action))
-    });
+    let all = report
+        .groups
+        .iter()
+        .flat_map(|group| group.actions.iter().map(move |action| (group, action)));
     let rows = all.map(|(group, action)| {
         vec![
-            format!("{} {}", action.around, code(&format!("{}/{}", group.name, action.name))),
+            format!(
+                "{} {}",
+                action.around,
+                code(&format!("{}/{}", group.name, action.name))
+            ),
             action.kind.to_owned(),
             format!("{:?}", action.state),
             action.attempts.to_string(),
             escaped(&text::note(action)),
         ]
     });
-    table(out, "Actions", &["Action", "Kind", "State", "Attempts", "Note"], rows);
+    table(
+        out,
+        "Actions",
+        &["Action", "Kind", "State", "Attempts", "Note"],
+        rows,
+    );
 }
 
 fn decisions(out: &mut String, report: &Report) {
     let rows = report.decisions.iter().map(|decision| {
-        let what = decision.action.map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
+        let what = decision
+            .action
+            .map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
         let why = decision.refused_because.as_ref().or(decision.why.as_ref());
         let answer = match decision.outcome {
             DecisionOutcome::Accepted => "Accepted".to_owned(),
             DecisionOutcome::Refused => "**Refused**".to_owned(),
         };
-        let unchecked = if decision.unauthenticated == Some(true) { " (unchecked)" } else { "" };
+        let unchecked = if decision.unauthenticated == Some(true) {
+            " (unchecked)"
+        } else {
+            ""
+        };
         vec![
             full(decision.at),
             escaped(&what),
@@ -179,7 +212,12 @@ fn decisions(out: &mut String, report: &Report) {
             why.map(|why| escaped(why)).unwrap_or_default(),
         ]
     });
-    table(out, "Decisions", &["At (UTC)", "What", "By", "Answer", "Why"], rows);
+    table(
+        out,
+        "Decisions",
+        &["At (UTC)", "What", "By", "Answer", "Why"],
+        rows,
+    );
 }
 
 fn machines(out: &mut String, report: &Report) {
@@ -208,7 +246,16 @@ fn machines(out: &mut String, report: &Report) {
             member.left.map_or("-", words::proof).to_owned(),
         ]
     });
-    let columns = ["Machine", "Group", "State", "Left in", "Started in", "Point (UTC)", "Lost", "Left by"];
+    let columns = [
+        "Machine",
+        "Group",
+        "State",
+        "Left in",
+        "Started in",
+        "Point (UTC)",
+        "Lost",
+        "Left by",
+    ];
     table(out, "Machines", &columns, rows);
     out.push_str("\n</details>\n");
 }

@@ -11,7 +11,7 @@ mod bars;
 pub mod describe;
 pub mod evidence;
 #[cfg(test)]
-mod fixtures;
+pub mod fixtures;
 pub mod markdown;
 pub mod moments;
 mod order;

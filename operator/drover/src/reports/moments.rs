@@ -1,5 +1,7 @@
 //! Instants and lengths of time as people read them.
 
+use std::fmt::Write as _;
+
 use drover_api::value::Duration;
 use jiff::Timestamp;
 
@@ -21,8 +23,13 @@ pub fn rough(duration: &Duration) -> String {
     let Some(first) = parts.iter().position(|(number, _)| *number > 0) else {
         return "0s".to_owned();
     };
-    let shown = parts[first..].iter().take(2).filter(|(number, _)| *number > 0);
-    shown.map(|(number, unit)| format!("{number}{unit}")).collect()
+    let mut text = String::new();
+    for (number, unit) in parts[first..].iter().take(2) {
+        if *number > 0 {
+            let _ = write!(text, "{number}{unit}");
+        }
+    }
+    text
 }
 
 /// How long ago something was.

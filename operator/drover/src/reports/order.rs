@@ -37,7 +37,9 @@ pub fn kept(run: &RecoveryRun, groups: &[Group]) -> Order {
     let mut findings = Vec::new();
     let mut judged = 0;
     for group in groups {
-        let needed = groups.iter().filter(|other| group.depends_on.contains(&other.name));
+        let needed = groups
+            .iter()
+            .filter(|other| group.depends_on.contains(&other.name));
         for needed in needed {
             judged += usize::from(group.enter.released.is_some());
             findings.extend(started_too_early(group, needed));

@@ -1,11 +1,10 @@
 //! How everything stands, on one screen.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use drover_api::conditions::{CONTESTED, Condition, DRIFTED, FAILOVER_READY, READY, STALLED};
-use drover_api::{
-    MachinePhase, ProtectedMachine, RecoveryPlan, RecoveryRun, Site,
-};
+use drover_api::{MachinePhase, ProtectedMachine, RecoveryPlan, RecoveryRun, Site};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -104,7 +103,10 @@ fn plan_row(plan: &RecoveryPlan, open: &[&RecoveryRun]) -> PlanRow {
     PlanRow {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: metadata.name.clone().unwrap_or_default(),
-        declared: plan.spec.active_site.map(drover_api::common::SiteRole::as_str),
+        declared: plan
+            .spec
+            .active_site
+            .map(drover_api::common::SiteRole::as_str),
         actual: actual_word(status.active_site),
         state,
         run: status.current_run.as_ref().map(ToString::to_string),
@@ -142,7 +144,9 @@ pub fn state(plan: &RecoveryPlan, run: Option<&RecoveryRun>) -> (String, String,
 }
 
 fn message(conditions: &[Condition], kind: &str) -> String {
-    condition(conditions, kind).map(|each| each.message.clone()).unwrap_or_default()
+    condition(conditions, kind)
+        .map(|each| each.message.clone())
+        .unwrap_or_default()
 }
 
 fn site_row(site: &Site) -> SiteRow {
@@ -162,24 +166,26 @@ fn site_row(site: &Site) -> SiteRow {
 pub fn render(overview: &Overview, everywhere: bool, now: Timestamp, style: Style) -> String {
     let mut text = plans(overview, everywhere, style);
     if !overview.waiting.is_empty() {
-        text.push_str(&format!("\n{}\n", style.notable("Waiting for a person")));
+        let _ = writeln!(text, "\n{}", style.notable("Waiting for a person"));
         for wait in &overview.waiting {
             text.push_str(&wrapped(&wait.sentence(now), style.width(), "  - ", "    "));
             text.push('\n');
             for command in &wait.release {
-                text.push_str(&format!("      {}\n", style.strong(command)));
+                let _ = writeln!(text, "      {}", style.strong(command));
             }
         }
     }
     if !overview.machines.is_empty() {
-        text.push_str(&format!("\n{}\n", style.strong("Machines")));
+        let _ = writeln!(text, "\n{}", style.strong("Machines"));
         let phases = overview.machines.iter();
-        let phases: Vec<String> = phases.map(|(phase, number)| format!("{number} {phase:?}")).collect();
+        let phases: Vec<String> = phases
+            .map(|(phase, number)| format!("{number} {phase:?}"))
+            .collect();
         text.push_str(&wrapped(&phases.join(", "), style.width(), "  ", "  "));
         text.push('\n');
     }
     if !overview.sites.is_empty() {
-        text.push_str(&format!("\n{}\n", style.strong("Sites")));
+        let _ = writeln!(text, "\n{}", style.strong("Sites"));
         text.push_str(&sites(overview, now, style));
     }
     text
@@ -239,8 +245,12 @@ fn sites(overview: &Overview, now: Timestamp, style: Style) -> String {
             } else {
                 Cell::bad(reachable)
             },
-            site.since.map_or_else(|| "-".to_owned(), |since| moments::ago(since, now)).into(),
-            site.machines.map_or_else(|| "-".to_owned(), |number| number.to_string()).into(),
+            site.since
+                .map_or_else(|| "-".to_owned(), |since| moments::ago(since, now))
+                .into(),
+            site.machines
+                .map_or_else(|| "-".to_owned(), |number| number.to_string())
+                .into(),
         ]);
     }
     table.render(style, "  ")

@@ -42,8 +42,13 @@ impl Page {
             style,
             text: String::new(),
         };
-        let said = page.painted(mood, what);
-        let _ = writeln!(page.text, "{}: {said}\n", style.strong(title));
+        let lines = wrapped(&format!("{title}: {what}"), style.width(), "", INDENT);
+        // Wrapped without colour, so that it takes no room.
+        let heading = match lines.strip_prefix(title) {
+            Some(said) => format!("{}{}", style.strong(title), page.painted(mood, said)),
+            None => page.painted(mood, lines),
+        };
+        let _ = writeln!(page.text, "{heading}\n");
         page
     }
 
@@ -81,7 +86,11 @@ impl Page {
 
     /// A paragraph of a section.
     pub fn paragraph(&mut self, text: &str) {
-        let _ = writeln!(self.text, "{}", wrapped(text, self.style.width(), INDENT, INDENT));
+        let _ = writeln!(
+            self.text,
+            "{}",
+            wrapped(text, self.style.width(), INDENT, INDENT)
+        );
     }
 
     /// Sentences in a list; those that are too many are counted.

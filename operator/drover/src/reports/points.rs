@@ -25,9 +25,7 @@ pub struct Recoverable {
 /// before all others.
 pub fn recoverable(machines: &[ProtectedMachine], now: Timestamp) -> Vec<Recoverable> {
     let mut all: Vec<Recoverable> = machines.iter().map(|machine| of(machine, now)).collect();
-    all.sort_by(|one, other| {
-        (one.newest, &one.machine).cmp(&(other.newest, &other.machine))
-    });
+    all.sort_by(|one, other| (one.newest, &one.machine).cmp(&(other.newest, &other.machine)));
     all
 }
 

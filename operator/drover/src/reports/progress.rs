@@ -1,5 +1,7 @@
 //! How far a run is, group by group, from its record and the journals of its machines.
 
+use std::fmt::Write as _;
+
 use drover_api::common::RunKind;
 use drover_api::{
     GroupRecord, MachineRun, MachineRunStatus, RecoveryRun, RunPhase, RunRecord, StepRecord,
@@ -66,7 +68,10 @@ impl Standing {
 }
 
 /// A failure that stands: one from before the last resume does not.
-pub fn failure<'j>(journal: &'j MachineRunStatus, record: &RunRecord) -> Option<(&'static str, &'j StepRecord)> {
+pub fn failure<'j>(
+    journal: &'j MachineRunStatus,
+    record: &RunRecord,
+) -> Option<(&'static str, &'j StepRecord)> {
     steps(journal)
         .into_iter()
         .rev()
@@ -88,7 +93,11 @@ pub fn steps(journal: &MachineRunStatus) -> [(&'static str, &StepRecord); 8] {
 }
 
 /// Where a machine stands.
-pub fn standing(run: &RecoveryRun, group: Option<&GroupRecord>, journal: &MachineRunStatus) -> Standing {
+pub fn standing(
+    run: &RecoveryRun,
+    group: Option<&GroupRecord>,
+    journal: &MachineRunStatus,
+) -> Standing {
     let (record, nothing) = (record(run), GroupRecord::default());
     let group = group.unwrap_or(&nothing);
     if failure(journal, &record).is_some() {
@@ -119,7 +128,10 @@ pub fn standing(run: &RecoveryRun, group: Option<&GroupRecord>, journal: &Machin
 
 /// The record of a run.
 pub fn record(run: &RecoveryRun) -> RunRecord {
-    run.status.as_ref().map(|status| status.record.clone()).unwrap_or_default()
+    run.status
+        .as_ref()
+        .map(|status| status.record.clone())
+        .unwrap_or_default()
 }
 
 /// How far a group is.
@@ -150,7 +162,9 @@ pub fn groups(run: &RecoveryRun, machines: &[MachineRun]) -> Vec<GroupProgress> 
     groups
         .map(|(position, group)| {
             let released = record.groups.get(position);
-            let own = machines.iter().filter(|machine| machine.spec.group == group.name);
+            let own = machines
+                .iter()
+                .filter(|machine| machine.spec.group == group.name);
             let journals = own.map(|machine| machine.status.as_ref().unwrap_or(&none));
             let mut progress = GroupProgress {
                 name: group.name.to_string(),
@@ -169,7 +183,11 @@ pub fn groups(run: &RecoveryRun, machines: &[MachineRun]) -> Vec<GroupProgress> 
                 progress.failed += usize::from(stands == Standing::Failed);
                 least = Some(least.map_or(stands, |least| least.min(stands)));
             }
-            progress.standing = least.unwrap_or(Standing::Waiting);
+            progress.standing = match least.unwrap_or(Standing::Waiting) {
+                // All that could start did: the group waits for what failed.
+                least if progress.failed > 0 && is_up(least) => Standing::Failed,
+                least => least,
+            };
             progress
         })
         .collect()
@@ -185,7 +203,10 @@ pub fn is_up(standing: Standing) -> bool {
 
 /// Whether machines were released to start at the target in the present movement.
 pub fn entered(run: &RecoveryRun) -> bool {
-    record(run).groups.iter().any(|group| group.enter_released.is_some())
+    record(run)
+        .groups
+        .iter()
+        .any(|group| group.enter_released.is_some())
 }
 
 /// Whether a run moves machines for good.
@@ -199,7 +220,11 @@ pub fn is_failover(run: &RecoveryRun) -> bool {
 /// `Entering: 2 of 12 machines healthy, 1 failed`.
 pub fn in_one_line(run: &RecoveryRun) -> String {
     let phase = words::phase_of(run);
-    let counts = run.status.as_ref().map(|status| status.machines).unwrap_or_default();
+    let counts = run
+        .status
+        .as_ref()
+        .map(|status| status.machines)
+        .unwrap_or_default();
     let all = words::machines(run.spec.machines);
     let mut line = match phase {
         RunPhase::Leaving | RunPhase::Synchronizing | RunPhase::AwaitingCompleteSync => {
@@ -209,7 +234,7 @@ pub fn in_one_line(run: &RecoveryRun) -> String {
         _ => format!("{phase:?}: {} of {all} healthy", counts.healthy),
     };
     if counts.failed > 0 {
-        line.push_str(&format!(", {} failed", counts.failed));
+        let _ = write!(line, ", {} failed", counts.failed);
     }
     line
 }

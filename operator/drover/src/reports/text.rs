@@ -39,10 +39,7 @@ pub fn verdict(report: &Report) -> (String, Mood) {
     let phase = format!("{:?}", report.result.phase);
     match report.result.verdict {
         Verdict::Succeeded => (format!("{what} succeeded ({phase})"), Mood::Good),
-        Verdict::SucceededInPart => (
-            format!("{what} ended with failures ({phase})"),
-            Mood::Bad,
-        ),
+        Verdict::SucceededInPart => (format!("{what} ended with failures ({phase})"), Mood::Bad),
         Verdict::Cancelled => (format!("{what} was cancelled"), Mood::Notable),
         Verdict::InProgress => (format!("{what} is going on ({phase})"), Mood::Plain),
         Verdict::WaitsForAPerson => (
@@ -53,10 +50,19 @@ pub fn verdict(report: &Report) -> (String, Mood) {
 }
 
 fn facts(page: &mut Page, report: &Report) {
-    page.fact("plan", format!("{}, run number {}", report.plan, report.run.number));
+    page.fact(
+        "plan",
+        format!("{}, run number {}", report.plan, report.run.number),
+    );
     page.maybe("request", report.what.request_id.as_ref());
-    page.maybe("started", report.started.map(|at| format!("{} UTC", full(at))));
-    page.maybe("ended", report.ended.map(|at| ended(at, report.duration.as_ref())));
+    page.maybe(
+        "started",
+        report.started.map(|at| format!("{} UTC", full(at))),
+    );
+    page.maybe(
+        "ended",
+        report.ended.map(|at| ended(at, report.duration.as_ref())),
+    );
     for (name, measure) in [("RTO", &report.rto), ("RPO", &report.rpo)] {
         let mood = match measure.met {
             Some(true) => Mood::Good,
@@ -75,7 +81,11 @@ fn facts(page: &mut Page, report: &Report) {
             counts.healthy,
             counts.failed
         ),
-        if counts.failed > 0 { Mood::Bad } else { Mood::Plain },
+        if counts.failed > 0 {
+            Mood::Bad
+        } else {
+            Mood::Plain
+        },
     );
     let (order, mood) = order_words(&report.order);
     page.fact_as("order", order, mood);
@@ -130,7 +140,10 @@ pub fn order_words(order: &order::Order) -> (String, Mood) {
     match order.verdict {
         order::Verdict::Kept => ("kept".to_owned(), Mood::Good),
         order::Verdict::NotTold => ("nothing to judge yet".to_owned(), Mood::Plain),
-        order::Verdict::Broken => (format!("NOT kept: {}", order.findings.join("; ")), Mood::Bad),
+        order::Verdict::Broken => (
+            format!("NOT kept: {}", order.findings.join("; ")),
+            Mood::Bad,
+        ),
     }
 }
 
@@ -139,10 +152,16 @@ pub fn accepted(report: &Report) -> Vec<&'static str> {
     let risks = &report.accepted;
     let all = [
         (risks.data_loss, "more data loss than the plan allows"),
-        (risks.discard_target_writes, "discarding what was written at the target"),
+        (
+            risks.discard_target_writes,
+            "discarding what was written at the target",
+        ),
         (risks.split_brain, "a source that could not be fenced"),
     ];
-    all.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
+    all.into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, words)| words)
+        .collect()
 }
 
 fn phases(page: &mut Page, report: &Report) {
@@ -213,25 +232,26 @@ fn failed(number: usize) -> Cell {
 }
 
 fn actions(page: &mut Page, report: &Report) {
-    let all = || report.groups.iter().flat_map(|group| {
-        group.actions.iter().map(move |action| (group, action))
-    });
+    let all = || {
+        report
+            .groups
+            .iter()
+            .flat_map(|group| group.actions.iter().map(move |action| (group, action)))
+    };
     if all().next().is_none() {
         return;
     }
     page.section("Actions");
     let mut table = Table::new([
         Column::text("ACTION"),
-        Column::short("KIND"),
         Column::short("STATE"),
-        Column::number("ATTEMPTS"),
-        Column::short("LAST BEGUN"),
+        Column::number("TRIES"),
+        Column::short("BEGUN"),
         Column::wrapped("NOTE"),
     ]);
     for (group, action) in all() {
         table.row(vec![
             format!("{} {}/{}", action.around, group.name, action.name).into(),
-            action.kind.into(),
             state(action),
             action.attempts.to_string().into(),
             action.since.map_or_else(|| "-".to_owned(), clock).into(),
@@ -272,7 +292,7 @@ fn machines(page: &mut Page, report: &Report) {
         Column::number("STARTED IN"),
         Column::short("POINT"),
         Column::number("LOST"),
-        Column::wrapped("LEFT BY"),
+        Column::short("LEFT BY"),
     ]);
     let mut members: Vec<_> = report.members.iter().collect();
     members.sort_by_key(|member| member.standing != Standing::Failed);
@@ -297,15 +317,19 @@ fn machines(page: &mut Page, report: &Report) {
             },
             took_in("leave").into(),
             took_in("enter").into(),
-            point.map_or_else(|| "-".to_owned(), |point| clock(point.at)).into(),
+            point
+                .map_or_else(|| "-".to_owned(), |point| clock(point.at))
+                .into(),
             took(point.and_then(|point| point.loss.as_ref())).into(),
-            member.left.map_or("-", words::proof).into(),
+            member.left.map_or("-", words::proof_word).into(),
         ]);
     }
     page.table(&table);
     if members.len() > MOST_MACHINES {
         let more = thousands(members.len() - MOST_MACHINES);
-        page.paragraph(&format!("… and {more} more machines; --format json has all"));
+        page.paragraph(&format!(
+            "… and {more} more machines; --format json has all"
+        ));
     }
 }
 
@@ -322,7 +346,9 @@ fn decisions(page: &mut Page, report: &Report) {
         Column::wrapped("WHY"),
     ]);
     for decision in &report.decisions {
-        let what = decision.action.map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
+        let what = decision
+            .action
+            .map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
         let unchecked = if decision.unauthenticated == Some(true) {
             " (unchecked)"
         } else {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::moments;
-use super::progress::record;
+use super::progress::{entered, is_failover, record};
 use super::words::is_over;
 
 /// Something that only a person can release.
@@ -61,8 +61,8 @@ pub fn waits(run: &RecoveryRun) -> Vec<Waiting> {
             let why = halt.map_or("the reason is not recorded", |halt| halt.reason.as_str());
             let at = halt.map_or_else(String::new, |halt| format!(" in {:?}", halt.phase));
             let mut release = vec![commands.of_run("resume")];
-            if matches!(run.spec.kind, RunKind::PlannedFailover | RunKind::UnplannedFailover) {
-                release.push(commands.of_run("cancel"));
+            if is_failover(run) {
+                release.push(commands.cancel(run));
             }
             waits.push(wait(format!("the run halted{at}: {why}"), release));
         }
@@ -86,7 +86,13 @@ fn run_approvals(run: &RecoveryRun) -> Option<String> {
     let needed = usize::try_from(run.spec.approvals?).unwrap_or(usize::MAX);
     let given = record(run).approved_by;
     let missing = needed.saturating_sub(given.len());
-    (missing > 0).then(|| format!("the run needs {}{}", crate::text::count(missing, "approval"), besides(&given)))
+    (missing > 0).then(|| {
+        format!(
+            "the run needs {}{}",
+            crate::text::count(missing, "approval"),
+            besides(&given)
+        )
+    })
 }
 
 fn besides(given: &[String]) -> String {
@@ -101,7 +107,10 @@ fn approvals(run: &RecoveryRun) -> Vec<Waiting> {
     let mut waits = Vec::new();
     for (group, done) in run.spec.groups.iter().zip(&record.groups) {
         let sides = [(&group.before, &done.before), (&group.after, &done.after)];
-        for (action, state) in sides.into_iter().flat_map(|(all, states)| all.iter().zip(states)) {
+        for (action, state) in sides
+            .into_iter()
+            .flat_map(|(all, states)| all.iter().zip(states))
+        {
             if let Some(missing) = missing_approvals(action, state) {
                 let step = format!("{}/{}", group.name, action.name);
                 waits.push(Waiting {
@@ -127,7 +136,10 @@ fn missing_approvals(action: &Action, state: &ActionRecord) -> Option<String> {
 }
 
 fn message(action: &Action) -> &str {
-    action.manual.as_ref().map_or("", |manual| manual.message.as_str())
+    action
+        .manual
+        .as_ref()
+        .map_or("", |manual| manual.message.as_str())
 }
 
 /// Commands that name a run, as somebody would type them.
@@ -153,14 +165,27 @@ impl Commands {
         format!("drover {verb}{} {}", self.namespace, self.run)
     }
 
+    /// Once machines were started at the target, what they wrote there is lost by a cancel.
+    fn cancel(&self, run: &RecoveryRun) -> String {
+        if entered(run) {
+            self.cancel_and_discard()
+        } else {
+            self.of_run("cancel")
+        }
+    }
+
+    fn cancel_and_discard(&self) -> String {
+        format!("{} --discard", self.of_run("cancel"))
+    }
+
     fn at_commit_pending(&self, kind: RunKind) -> Vec<String> {
-        let mut commands = vec![
-            self.of_run("commit"),
-            format!("{} --discard", self.of_run("cancel")),
-        ];
+        let mut commands = vec![self.of_run("commit"), self.cancel_and_discard()];
         // A planned failover loses nothing, so it has no other point.
         if kind == RunKind::UnplannedFailover {
-            commands.push(format!("{} --latest-app-consistent", self.of_run("change-point")));
+            commands.push(format!(
+                "{} --latest-app-consistent",
+                self.of_run("change-point")
+            ));
         }
         commands
     }
@@ -198,8 +223,14 @@ mod tests {
         let waits = super::waits(&run);
         assert_eq!(
             waits[0].release,
-            ["drover resume -n shop shop-9", "drover cancel -n shop shop-9"]
+            [
+                "drover resume -n shop shop-9",
+                "drover cancel -n shop shop-9 --discard"
+            ]
         );
-        assert!(waits[0].what.starts_with("the run halted in Entering: "), "{waits:?}");
+        assert!(
+            waits[0].what.starts_with("the run halted in Entering: "),
+            "{waits:?}"
+        );
     }
 }

@@ -47,9 +47,7 @@ pub fn actual(site: Option<ActualSite>, sites: &SitePair) -> String {
         Some(ActualSite::Primary) => format!("primary ({})", sites.primary),
         Some(ActualSite::Secondary) => format!("secondary ({})", sites.secondary),
         Some(ActualSite::Mixed) => "some here, some there".to_owned(),
-        Some(ActualSite::Unknown) => {
-            "not known: a site that would know does not answer".to_owned()
-        }
+        Some(ActualSite::Unknown) => "not known: a site that would know does not answer".to_owned(),
         None => "not seen yet".to_owned(),
     }
 }
@@ -87,6 +85,16 @@ pub fn proof(proof: LeftProof) -> &'static str {
         LeftProof::Stopped => "stopped, last changes not sent",
         LeftProof::Fenced => "fenced",
         LeftProof::AcceptedSplitBrain => "not stopped, the risk was accepted",
+    }
+}
+
+/// The same in a word or two.
+pub fn proof_word(proof: LeftProof) -> &'static str {
+    match proof {
+        LeftProof::Synced => "synced",
+        LeftProof::Stopped => "stopped",
+        LeftProof::Fenced => "fenced",
+        LeftProof::AcceptedSplitBrain => "risk taken",
     }
 }
 

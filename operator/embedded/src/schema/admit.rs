@@ -14,7 +14,11 @@ const OF_EVERY_OBJECT: &[&str] = &["apiVersion", "kind", "metadata"];
 
 pub(super) fn admit(root: &Node, object: &mut Value) -> Vec<String> {
     let mut unknown = Vec::new();
-    let about = About { node: Some(root), embedded: true, keeps: false };
+    let about = About {
+        node: Some(root),
+        embedded: true,
+        keeps: false,
+    };
     prune(object, about, &Path::Root, &mut unknown);
     default(object, root);
     unknown.sort();
@@ -34,7 +38,11 @@ struct About<'n> {
 
 impl<'n> About<'n> {
     fn of(node: Option<&'n Node>) -> Self {
-        Self { node, embedded: node.is_some_and(|node| node.embedded), keeps: false }
+        Self {
+            node,
+            embedded: node.is_some_and(|node| node.embedded),
+            keeps: false,
+        }
     }
 }
 
@@ -52,7 +60,8 @@ fn prune(value: &mut Value, about: About<'_>, path: &Path<'_>, unknown: &mut Vec
                 }
                 match expected(about.node, name) {
                     Expected::Node(node) => {
-                        let is_nothing = value.is_null() && !node.nullable && node.default.is_none();
+                        let is_nothing =
+                            value.is_null() && !node.nullable && node.default.is_none();
                         if !is_nothing {
                             prune(value, About::of(Some(node)), &path, unknown);
                         }
@@ -73,7 +82,10 @@ fn prune(value: &mut Value, about: About<'_>, path: &Path<'_>, unknown: &mut Vec
         }
         Value::Array(items) => {
             let node = about.node.and_then(|node| node.items.as_deref());
-            let about = About { keeps, ..About::of(node) };
+            let about = About {
+                keeps,
+                ..About::of(node)
+            };
             for (index, item) in items.iter_mut().enumerate() {
                 prune(item, about, &Path::Item(path, index), unknown);
             }
@@ -90,7 +102,9 @@ enum Expected<'n> {
 }
 
 fn expected<'n>(node: Option<&'n Node>, name: &str) -> Expected<'n> {
-    let Some(node) = node else { return Expected::Nothing };
+    let Some(node) = node else {
+        return Expected::Nothing;
+    };
     match (node.field(name), &node.others) {
         (Some(node), _) => Expected::Node(node),
         (None, Others::Any) => Expected::Anything,
@@ -106,7 +120,9 @@ fn default(value: &mut Value, node: &Node) {
         Value::Object(fields) => {
             for (name, property) in &node.properties {
                 if let Some(default) = &property.default
-                    && fields.get(name).is_none_or(|value| is_no_value(value, property))
+                    && fields
+                        .get(name)
+                        .is_none_or(|value| is_no_value(value, property))
                 {
                     fields.insert(name.clone(), default.clone());
                 }

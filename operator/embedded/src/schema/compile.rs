@@ -23,11 +23,25 @@ pub(super) fn root(
     definition: &CustomResourceDefinition,
     version: &str,
 ) -> Result<Node, SchemaError> {
-    let found = definition.spec.versions.iter().find(|known| known.name == version);
-    let Some(found) = found else { return Err(SchemaError::NoVersion(version.to_owned())) };
-    let schema = found.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
-    let Some(schema) = schema else { return Err(SchemaError::NoSchema(version.to_owned())) };
-    let mut compiler = Compiler { at: String::new(), depth: 0 };
+    let found = definition
+        .spec
+        .versions
+        .iter()
+        .find(|known| known.name == version);
+    let Some(found) = found else {
+        return Err(SchemaError::NoVersion(version.to_owned()));
+    };
+    let schema = found
+        .schema
+        .as_ref()
+        .and_then(|schema| schema.open_api_v3_schema.as_ref());
+    let Some(schema) = schema else {
+        return Err(SchemaError::NoSchema(version.to_owned()));
+    };
+    let mut compiler = Compiler {
+        at: String::new(),
+        depth: 0,
+    };
     compiler.node(schema, Spine::On)
 }
 
@@ -46,8 +60,15 @@ struct Compiler {
 
 impl Compiler {
     fn unsupported(&self, what: impl Into<String>) -> SchemaError {
-        let at = if self.at.is_empty() { "the schema" } else { &self.at };
-        SchemaError::Unsupported { at: at.to_owned(), what: what.into() }
+        let at = if self.at.is_empty() {
+            "the schema"
+        } else {
+            &self.at
+        };
+        SchemaError::Unsupported {
+            at: at.to_owned(),
+            what: what.into(),
+        }
     }
 
     /// Does something one step further down.
@@ -85,18 +106,32 @@ impl Compiler {
             nullable: schema.nullable == Some(true),
             format_name,
             format,
-            choices: schema.enum_.iter().flatten().map(|choice| choice.0.clone()).collect(),
-            length: Span { least: schema.min_length, most: schema.max_length },
+            choices: schema
+                .enum_
+                .iter()
+                .flatten()
+                .map(|choice| choice.0.clone())
+                .collect(),
+            length: Span {
+                least: schema.min_length,
+                most: schema.max_length,
+            },
             pattern,
             bounds: bounds(schema),
             items,
-            item_count: Span { least: schema.min_items, most: schema.max_items },
+            item_count: Span {
+                least: schema.min_items,
+                most: schema.max_items,
+            },
             unique_items: schema.unique_items == Some(true),
             list,
             properties,
             others,
             required: schema.required.clone().unwrap_or_default(),
-            property_count: Span { least: schema.min_properties, most: schema.max_properties },
+            property_count: Span {
+                least: schema.min_properties,
+                most: schema.max_properties,
+            },
             preserves_unknown: schema.x_kubernetes_preserve_unknown_fields == Some(true),
             embedded: schema.x_kubernetes_embedded_resource == Some(true),
             default,
@@ -105,7 +140,10 @@ impl Compiler {
             inside: Inside::default(),
         };
         // The rules are checked against the fields that the node has.
-        let rules = schema.x_kubernetes_validations.as_deref().unwrap_or_default();
+        let rules = schema
+            .x_kubernetes_validations
+            .as_deref()
+            .unwrap_or_default();
         if spine == Spine::Off && !rules.is_empty() {
             return Err(self.unsupported("rules inside anyOf, oneOf, allOf or not"));
         }
@@ -118,11 +156,26 @@ impl Compiler {
         let found = [
             ("$ref", schema.ref_path.is_some()),
             ("additionalItems", schema.additional_items.is_some()),
-            ("definitions", schema.definitions.as_ref().is_some_and(|map| !map.is_empty())),
-            ("dependencies", schema.dependencies.as_ref().is_some_and(|map| !map.is_empty())),
+            (
+                "definitions",
+                schema
+                    .definitions
+                    .as_ref()
+                    .is_some_and(|map| !map.is_empty()),
+            ),
+            (
+                "dependencies",
+                schema
+                    .dependencies
+                    .as_ref()
+                    .is_some_and(|map| !map.is_empty()),
+            ),
             (
                 "patternProperties",
-                schema.pattern_properties.as_ref().is_some_and(|map| !map.is_empty()),
+                schema
+                    .pattern_properties
+                    .as_ref()
+                    .is_some_and(|map| !map.is_empty()),
             ),
         ];
         match found.iter().find(|(_, is_there)| *is_there) {
@@ -172,11 +225,13 @@ impl Compiler {
         let Some(text) = schema.pattern.as_deref().filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
-        Pattern::new(text).map(Some).map_err(|source| SchemaError::Pattern {
-            at: self.at.clone(),
-            pattern: text.to_owned(),
-            source: Box::new(source),
-        })
+        Pattern::new(text)
+            .map(Some)
+            .map_err(|source| SchemaError::Pattern {
+                at: self.at.clone(),
+                pattern: text.to_owned(),
+                source: Box::new(source),
+            })
     }
 
     fn items(
@@ -204,8 +259,9 @@ impl Compiler {
         let mut properties = Vec::new();
         for (name, property) in schema.properties.iter().flatten() {
             let dot = if self.at.is_empty() { "" } else { "." };
-            let node =
-                self.below(format_args!("{dot}{name}"), |this| this.node(property, spine))?;
+            let node = self.below(format_args!("{dot}{name}"), |this| {
+                this.node(property, spine)
+            })?;
             properties.push((name.clone(), node));
         }
         // They come from a sorted map, and lookups count on that order.
@@ -230,7 +286,9 @@ impl Compiler {
         let mut branches = |name: &str, schemas: &Option<Vec<JSONSchemaProps>>| {
             let schemas = schemas.iter().flatten();
             let compiled = schemas.map(|schema| {
-                self.below(format_args!("<{name}>"), |this| this.node(schema, Spine::Off))
+                self.below(format_args!("<{name}>"), |this| {
+                    this.node(schema, Spine::Off)
+                })
             });
             compiled.collect::<Result<Vec<Node>, SchemaError>>()
         };
@@ -244,13 +302,22 @@ impl Compiler {
             }
             None => None,
         };
-        let is_empty =
-            all_of.is_empty() && any_of.is_empty() && one_of.is_empty() && not.is_none();
-        Ok((!is_empty).then(|| Box::new(Logic { all_of, any_of, one_of, not })))
+        let is_empty = all_of.is_empty() && any_of.is_empty() && one_of.is_empty() && not.is_none();
+        Ok((!is_empty).then(|| {
+            Box::new(Logic {
+                all_of,
+                any_of,
+                one_of,
+                not,
+            })
+        }))
     }
 
     fn list_kind(&self, schema: &JSONSchemaProps) -> Result<ListKind, SchemaError> {
-        let keys = schema.x_kubernetes_list_map_keys.clone().unwrap_or_default();
+        let keys = schema
+            .x_kubernetes_list_map_keys
+            .clone()
+            .unwrap_or_default();
         match schema.x_kubernetes_list_type.as_deref() {
             None | Some("atomic") => Ok(ListKind::Atomic),
             Some("set") => Ok(ListKind::Set),

@@ -33,12 +33,10 @@ pub(super) fn equal(node: Option<&Node>, a: &Value, b: &Value) -> bool {
 fn items_equal(node: Option<&Node>, a: &[Value], b: &[Value]) -> bool {
     let item = node.and_then(|node| node.items.as_deref());
     match node.map(|node| &node.list) {
-        Some(ListKind::Set) => {
-            a.iter().all(|a| b.iter().any(|b| equal(item, a, b)))
-        }
-        Some(ListKind::Map(keys)) => {
-            a.iter().all(|a| counterpart(keys, a, b).is_some_and(|b| equal(item, a, b)))
-        }
+        Some(ListKind::Set) => a.iter().all(|a| b.iter().any(|b| equal(item, a, b))),
+        Some(ListKind::Map(keys)) => a
+            .iter()
+            .all(|a| counterpart(keys, a, b).is_some_and(|b| equal(item, a, b))),
         Some(ListKind::Atomic) | None => a.iter().zip(b).all(|(a, b)| equal(item, a, b)),
     }
 }
@@ -53,7 +51,9 @@ pub(super) fn counterpart<'v>(
     item: &Value,
     others: &'v [Value],
 ) -> Option<&'v Value> {
-    others.iter().find(|other| keys.iter().all(|key| item.get(key) == other.get(key)))
+    others
+        .iter()
+        .find(|other| keys.iter().all(|key| item.get(key) == other.get(key)))
 }
 
 /// Where the old value of a field or an item is, if there is one to compare with: items are only

@@ -141,8 +141,16 @@ impl FieldError {
                 message.push_str(more);
             }
         }
-        let field = if field.is_empty() { NO_FIELD.to_owned() } else { field };
-        Self { field, reason, message }
+        let field = if field.is_empty() {
+            NO_FIELD.to_owned()
+        } else {
+            field
+        };
+        Self {
+            field,
+            reason,
+            message,
+        }
     }
 
     pub(super) fn rules_not_checked() -> Self {

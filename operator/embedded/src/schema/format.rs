@@ -108,7 +108,9 @@ fn is_name(text: &str, longest: usize) -> bool {
 
 /// `net.ParseCIDR`, as lenient as the real server is with leading zeros.
 fn is_cidr(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
+    let Some((address, length)) = text.split_once('/') else {
+        return false;
+    };
     let most = match address_of(address) {
         Some(IpAddr::V4(_)) => 32,
         Some(IpAddr::V6(_)) => 128,
@@ -124,15 +126,24 @@ fn address_of(text: &str) -> Option<IpAddr> {
         return Some(address);
     }
     let parts: Vec<&str> = text.split('.').collect();
-    let [a, b, c, d] = parts.as_slice() else { return None };
+    let [a, b, c, d] = parts.as_slice() else {
+        return None;
+    };
     let number = |part: &str| {
         let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        plain.then(|| part.trim_start_matches('0')).and_then(|digits| match digits {
-            "" => Some(0),
-            digits => digits.parse::<u8>().ok(),
-        })
+        plain
+            .then(|| part.trim_start_matches('0'))
+            .and_then(|digits| match digits {
+                "" => Some(0),
+                digits => digits.parse::<u8>().ok(),
+            })
     };
-    Some(IpAddr::V4(Ipv4Addr::new(number(a)?, number(b)?, number(c)?, number(d)?)))
+    Some(IpAddr::V4(Ipv4Addr::new(
+        number(a)?,
+        number(b)?,
+        number(c)?,
+        number(d)?,
+    )))
 }
 
 /// Two digits at a place of a text.
@@ -157,10 +168,14 @@ fn is_date(text: &str) -> bool {
 
 /// A date, a `T`, a time and a zone. As in the real server a zone may be any two pairs of digits.
 fn is_date_time(text: &str) -> bool {
-    let Some((date, time)) = text.split_once(['t', 'T']) else { return false };
+    let Some((date, time)) = text.split_once(['t', 'T']) else {
+        return false;
+    };
     let bytes = time.as_bytes();
     let clock = (two(bytes, 0), two(bytes, 3), two(bytes, 6));
-    let (Some(hour), Some(minute), Some(second)) = clock else { return false };
+    let (Some(hour), Some(minute), Some(second)) = clock else {
+        return false;
+    };
     if !is_date(date) || bytes[2] != b':' || bytes[5] != b':' {
         return false;
     }
@@ -168,7 +183,11 @@ fn is_date_time(text: &str) -> bool {
 }
 
 fn after_fraction(rest: &[u8]) -> &[u8] {
-    let digits = rest.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = rest
+        .iter()
+        .skip(1)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     match rest.first() {
         // Any character may stand before the fraction, says the pattern of the real server; only the
         // point is written by anybody.
@@ -201,9 +220,14 @@ pub(super) fn duration_nanoseconds(text: &str) -> Option<i64> {
     }
     let mut total: i128 = 0;
     while !rest.is_empty() {
-        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+        let number = rest.len()
+            - rest
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+                .len();
         let (digits, after) = rest.split_at(number);
-        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit);
         total = total.checked_add(nanoseconds(digits, unit)?)?;
         rest = after;
@@ -242,8 +266,8 @@ fn nanoseconds(digits: &str, unit: &str) -> Option<i128> {
 /// `22 days`, the other spelling that the real server takes.
 fn is_worded_duration(text: &str) -> bool {
     const UNITS: &[&str] = &[
-        "ns", "nano", "us", "µs", "micro", "ms", "milli", "s", "sec", "m", "min", "h", "hr", "hour", "d",
-        "day", "w", "wk", "week",
+        "ns", "nano", "us", "µs", "micro", "ms", "milli", "s", "sec", "m", "min", "h", "hr",
+        "hour", "d", "day", "w", "wk", "week",
     ];
     let text = text.trim_start_matches('-');
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -279,9 +303,8 @@ fn is_uuid(text: &str, version: Option<char>) -> bool {
     let variant = |digit: char| matches!(digit, '8' | '9' | 'a' | 'b');
     digits.len() == 32
         && !text.contains("--")
-        && version.is_none_or(|version| {
-            digits[12] == version && (version == '3' || variant(digits[16]))
-        })
+        && version
+            .is_none_or(|version| digits[12] == version && (version == '3' || variant(digits[16])))
 }
 
 #[cfg(test)]
@@ -301,22 +324,59 @@ mod tests {
     fn each_format_takes_what_the_real_server_takes() {
         judged(
             Format::DateTime,
-            &["2026-02-28T23:59:59Z", "2026-01-02t03:04:05.678+09:00", "2024-02-29T00:00:00z"],
-            &["2026-02-29T00:00:00Z", "2026-01-02", "2026-01-02T24:00:00Z", "2026-01-02T00:00:00", "2026-01-02T00:00:00.Z", ""],
+            &[
+                "2026-02-28T23:59:59Z",
+                "2026-01-02t03:04:05.678+09:00",
+                "2024-02-29T00:00:00z",
+            ],
+            &[
+                "2026-02-29T00:00:00Z",
+                "2026-01-02",
+                "2026-01-02T24:00:00Z",
+                "2026-01-02T00:00:00",
+                "2026-01-02T00:00:00.Z",
+                "",
+            ],
         );
-        judged(Format::Date, &["2026-12-31"], &["2026-13-01", "26-12-31", "2026/12/31"]);
+        judged(
+            Format::Date,
+            &["2026-12-31"],
+            &["2026-13-01", "26-12-31", "2026/12/31"],
+        );
         judged(
             Format::Cidr,
             &["10.0.0.0/8", "10.0.0.1/32", "fd00::/64", "010.0.0.0/8"],
-            &["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/255.0.0.0", "fd00::/129", "10.0.0.0/+8"],
+            &[
+                "10.0.0.0",
+                "10.0.0.0/33",
+                "10.0.0/8",
+                "10.0.0.0/255.0.0.0",
+                "fd00::/129",
+                "10.0.0.0/+8",
+            ],
         );
-        judged(Format::Duration, &["15m", "1h30m", "1.5s", "0", "-2h", "3 days", "2 weeks"], &["", "15", "m", "1h30", "P1D"]);
+        judged(
+            Format::Duration,
+            &["15m", "1h30m", "1.5s", "0", "-2h", "3 days", "2 weeks"],
+            &["", "15", "m", "1h30", "P1D"],
+        );
         judged(Format::Byte, &["", "aGk="], &["aGk", "a b="]);
-        judged(Format::Mac, &["00:11:22:33:44:55", "0011.2233.4455"], &["00:11:22:33:44", "00-11:22-33-44-55"]);
+        judged(
+            Format::Mac,
+            &["00:11:22:33:44:55", "0011.2233.4455"],
+            &["00:11:22:33:44", "00-11:22-33-44-55"],
+        );
         judged(
             Format::Uuid(Some('4')),
-            &["c0ffee00-0000-4000-8000-000000000000", "C0FFEE000000400080000000000000ff"],
-            &["c0ffee00-0000-3000-8000-000000000000", "c0ffee00-0000-4000-c000-000000000000", "c0ffee00"],
+            &[
+                "c0ffee00-0000-4000-8000-000000000000",
+                "C0FFEE000000400080000000000000ff",
+            ],
+            &[
+                "c0ffee00-0000-3000-8000-000000000000",
+                "c0ffee00-0000-4000-c000-000000000000",
+                "c0ffee00",
+            ],
         );
         judged(Format::ShortName, &["a-1"], &["A", "-a", "a.b", ""]);
         judged(Format::LongName, &["a.b-1"], &["a..b", "a."]);
@@ -326,7 +386,10 @@ mod tests {
     fn durations_are_gos() {
         assert_eq!(duration_nanoseconds("1h0m0.5s"), Some(3_600_500_000_000));
         assert_eq!(duration_nanoseconds("-1ms"), Some(-1_000_000));
-        assert_eq!(duration_nanoseconds("300000h"), Some(1_080_000_000_000_000_000));
+        assert_eq!(
+            duration_nanoseconds("300000h"),
+            Some(1_080_000_000_000_000_000)
+        );
         assert_eq!(duration_nanoseconds("9999999999h"), None);
     }
 }

@@ -65,8 +65,12 @@ pub(super) fn quoted(text: &str) -> String {
 /// A float as `%v` prints it: the shortest digits, with an exponent where it is large or small.
 pub(super) fn float(value: f64) -> String {
     let scientific = format!("{value:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
-    let Ok(exponent) = exponent.parse::<i32>() else { return scientific };
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let Ok(exponent) = exponent.parse::<i32>() else {
+        return scientific;
+    };
     // `%v` is `%g` with the shortest digits, and that turns to exponents at a million.
     if (-4..6).contains(&exponent) {
         return value.to_string();
@@ -83,7 +87,10 @@ mod tests {
 
     #[test]
     fn values_look_as_go_prints_them() {
-        assert_eq!(shown(&json!("a\"b\n\u{1}\u{3000}")), r#""a\"b\n\x01\u3000""#);
+        assert_eq!(
+            shown(&json!("a\"b\n\u{1}\u{3000}")),
+            r#""a\"b\n\x01\u3000""#
+        );
         assert_eq!(shown(&json!(1.5)), "1.5");
         assert_eq!(shown(&json!(2.0)), "2");
         assert_eq!(shown(&json!(1_234_567.0)), "1.234567e+06");

@@ -21,17 +21,37 @@ const METADATA: &[&str] = &[
     "selfLink",
     "uid",
 ];
-const MANAGED_FIELDS: &[&str] =
-    &["apiVersion", "fieldsType", "fieldsV1", "manager", "operation", "subresource", "time"];
-const OWNER_REFERENCE: &[&str] =
-    &["apiVersion", "blockOwnerDeletion", "controller", "kind", "name", "uid"];
+const MANAGED_FIELDS: &[&str] = &[
+    "apiVersion",
+    "fieldsType",
+    "fieldsV1",
+    "manager",
+    "operation",
+    "subresource",
+    "time",
+];
+const OWNER_REFERENCE: &[&str] = &[
+    "apiVersion",
+    "blockOwnerDeletion",
+    "controller",
+    "kind",
+    "name",
+    "uid",
+];
 
 /// Leaves out what `metadata` does not have.
 pub(super) fn prune(metadata: &mut Value, path: &Path<'_>, unknown: &mut Vec<String>) {
-    let Value::Object(fields) = metadata else { return };
+    let Value::Object(fields) = metadata else {
+        return;
+    };
     keep(fields, METADATA, path, unknown);
-    for (list, known) in [("managedFields", MANAGED_FIELDS), ("ownerReferences", OWNER_REFERENCE)] {
-        let Some(Value::Array(items)) = fields.get_mut(list) else { continue };
+    for (list, known) in [
+        ("managedFields", MANAGED_FIELDS),
+        ("ownerReferences", OWNER_REFERENCE),
+    ] {
+        let Some(Value::Array(items)) = fields.get_mut(list) else {
+            continue;
+        };
         let list = Path::Field(path, list);
         for (index, item) in items.iter_mut().enumerate() {
             if let Value::Object(item) = item {

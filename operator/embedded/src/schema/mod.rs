@@ -49,10 +49,7 @@ impl Compiled {
     /// # Errors
     ///
     /// If there is no such version, or its schema holds something that cannot be checked here.
-    pub fn of(
-        definition: &CustomResourceDefinition,
-        version: &str,
-    ) -> Result<Self, SchemaError> {
+    pub fn of(definition: &CustomResourceDefinition, version: &str) -> Result<Self, SchemaError> {
         compile::root(definition, version).map(|root| Self { root })
     }
 
@@ -85,7 +82,8 @@ impl Compiled {
         match part {
             Part::Whole => check::values(&self.root, new, old, &mut errors),
             Part::Status => {
-                if let (Some(node), Some(status)) = (self.root.property("status"), new.get("status"))
+                if let (Some(node), Some(status)) =
+                    (self.root.property("status"), new.get("status"))
                 {
                     let old = old.and_then(|old| old.get("status"));
                     check::values(node, status, old, &mut errors);
@@ -123,7 +121,12 @@ impl Compiled {
                 if let (Some(node), Some(status)) =
                     (self.root.property("status"), object.get("status"))
                 {
-                    check::lists(node, status, &Path::Field(&Path::Root, "status"), &mut found);
+                    check::lists(
+                        node,
+                        status,
+                        &Path::Field(&Path::Root, "status"),
+                        &mut found,
+                    );
                 }
             }
         }

@@ -58,6 +58,8 @@ pub(super) enum Others {
 }
 
 /// Bounds of a number.
+// They are keywords of schemas, each of which stands for itself.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
     pub minimum: Option<f64>,
@@ -107,6 +109,8 @@ impl Inside {
 }
 
 /// One place of a schema.
+// They are keywords of schemas, each of which stands for itself.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(super) struct Node {
     pub kind: Kind,
@@ -138,7 +142,9 @@ pub(super) struct Node {
 impl Node {
     /// The property of that name.
     pub fn property(&self, name: &str) -> Option<&Self> {
-        let found = self.properties.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        let found = self
+            .properties
+            .binary_search_by(|(known, _)| known.as_str().cmp(name));
         found.ok().map(|index| &self.properties[index].1)
     }
 

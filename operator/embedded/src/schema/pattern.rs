@@ -17,7 +17,10 @@ impl Pattern {
     /// If it is no regular expression.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
         let regex = Regex::new(&translated(text))?;
-        Ok(Self { text: text.to_owned(), regex })
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
     }
 
     pub fn matches(&self, text: &str) -> bool {

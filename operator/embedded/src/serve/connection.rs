@@ -75,9 +75,12 @@ pub(super) async fn accept(listener: TcpListener, shop: Shop, most: usize) {
 async fn serve(stream: TcpStream, shop: Shop) {
     // Small answers must not wait for each other.
     let _ = stream.set_nodelay(true);
-    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, shop.acceptor.accept(stream)).await else { return };
+    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, shop.acceptor.accept(stream)).await else {
+        return;
+    };
     let mut stopped = shop.stopped.clone();
-    let service = service_fn(move |request| answer(shop.service.clone(), Arc::clone(&shop.token), request));
+    let service =
+        service_fn(move |request| answer(shop.service.clone(), Arc::clone(&shop.token), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
@@ -99,7 +102,11 @@ async fn serve(stream: TcpStream, shop: Shop) {
     .await;
 }
 
-async fn answer(service: ApiService, token: Arc<str>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn answer(
+    service: ApiService,
+    token: Arc<str>,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
     let is_probe = ["/healthz", "/livez", "/readyz"].contains(&request.uri().path());
     if !is_probe && !holds(&request, &token) {
         let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
@@ -109,8 +116,18 @@ async fn answer(service: ApiService, token: Arc<str>, request: Request<Incoming>
 }
 
 fn holds(request: &Request<Incoming>, token: &str) -> bool {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
     // In a time that does not depend on where they differ.
-    given.len() == token.len() && given.bytes().zip(token.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+    given.len() == token.len()
+        && given
+            .bytes()
+            .zip(token.bytes())
+            .fold(0, |sum, (a, b)| sum | (a ^ b))
+            == 0
 }

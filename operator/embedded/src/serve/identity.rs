@@ -8,7 +8,8 @@ use std::{
 
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -39,7 +40,9 @@ pub(super) struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("until", &self.until)
+            .finish_non_exhaustive()
     }
 }
 
@@ -48,12 +51,19 @@ impl std::fmt::Debug for Identity {
 pub(super) async fn of(folder: Option<&Path>) -> Result<Identity, ServeError> {
     // Clients judge certificates by the real time, whatever clock the objects are written with.
     let now = Timestamp::now();
-    let Some(folder) = folder.map(Path::to_owned) else { return make(now, None) };
+    let Some(folder) = folder.map(Path::to_owned) else {
+        return make(now, None);
+    };
     let done = spawn_blocking(move || {
         let path = folder.join(FILE);
-        let refused = |source| ServeError::File { path: path.clone(), source };
+        let refused = |source| ServeError::File {
+            path: path.clone(),
+            source,
+        };
         let kept: Option<Identity> = match fs::read(&path) {
-            Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| refused(error.into()))?),
+            Ok(bytes) => {
+                Some(serde_json::from_slice(&bytes).map_err(|error| refused(error.into()))?)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(refused(error)),
         };
@@ -67,11 +77,13 @@ pub(super) async fn of(folder: Option<&Path>) -> Result<Identity, ServeError> {
             }
         }
     });
-    done.await.map_err(|error| ServeError::Certificate(error.to_string()))?
+    done.await
+        .map_err(|error| ServeError::Certificate(error.to_string()))?
 }
 
 fn in_days(now: Timestamp, days: i64) -> Timestamp {
-    now.checked_add((days * 24).hours()).unwrap_or(Timestamp::MAX)
+    now.checked_add((days * 24).hours())
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// Readable by the owner alone from its first byte on, and never half written.
@@ -79,7 +91,12 @@ fn keep(path: &PathBuf, identity: &Identity) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
 
     let beside = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(&serde_json::to_vec_pretty(identity)?)?;
     file.sync_all()?;
     fs::rename(beside, path)
@@ -90,21 +107,30 @@ fn make(now: Timestamp, token: Option<String>) -> Result<Identity, ServeError> {
     let wrong = |error: rcgen::Error| ServeError::Certificate(error.to_string());
     let mut authority = CertificateParams::new(Vec::new()).map_err(wrong)?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    authority.distinguished_name.push(DnType::CommonName, "drover");
+    authority.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "drover");
     valid(&mut authority, now, until);
     let authority_key = KeyPair::generate().map_err(wrong)?;
     let authority_certificate = authority.self_signed(&authority_key).map_err(wrong)?;
 
     let names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
     let mut server = CertificateParams::new(names).map_err(wrong)?;
-    server.distinguished_name.push(DnType::CommonName, "drover embedded API");
+    server
+        .distinguished_name
+        .push(DnType::CommonName, "drover embedded API");
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.use_authority_key_identifier_extension = true;
     valid(&mut server, now, until);
     let key = KeyPair::generate().map_err(wrong)?;
-    let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key)).map_err(wrong)?;
+    let certificate = server
+        .signed_by(&key, &Issuer::new(authority, authority_key))
+        .map_err(wrong)?;
     Ok(Identity {
         authority: authority_certificate.pem(),
         certificate: certificate.pem(),
@@ -139,10 +165,12 @@ fn token() -> Result<String, ServeError> {
 impl Identity {
     pub fn server_config(&self) -> Result<ServerConfig, ServeError> {
         let wrong = |error: &dyn std::fmt::Display| ServeError::Certificate(error.to_string());
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|error| wrong(&error))?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|error| wrong(&error))?;
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes())
+                .collect::<Result<_, _>>()
+                .map_err(|error| wrong(&error))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|error| wrong(&error))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| wrong(&error))?

@@ -27,7 +27,10 @@ pub struct ServeOptions {
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), connections: 512 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            connections: 512,
+        }
     }
 }
 
@@ -80,7 +83,10 @@ impl Api {
         }
         let identity = identity::of(self.data.as_deref()).await?;
         let acceptor = TlsAcceptor::from(Arc::new(identity.server_config()?));
-        let refused = |source| ServeError::Listen { listen: options.listen, source };
+        let refused = |source| ServeError::Listen {
+            listen: options.listen,
+            source,
+        };
         let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = watch::channel(false);
@@ -91,7 +97,12 @@ impl Api {
             stopped,
         };
         let accepting = tokio::spawn(connection::accept(listener, shop, options.connections));
-        Ok(Server { url: format!("https://{address}"), identity, stop, accepting })
+        Ok(Server {
+            url: format!("https://{address}"),
+            identity,
+            stop,
+            accepting,
+        })
     }
 }
 

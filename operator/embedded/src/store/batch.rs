@@ -20,7 +20,12 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub fn new(state: &'a State) -> Self {
-        Self { state, overlay: BTreeMap::new(), changes: Vec::new(), version: state.version }
+        Self {
+            state,
+            overlay: BTreeMap::new(),
+            changes: Vec::new(),
+            version: state.version,
+        }
     }
 
     pub fn get(&self, place: &Place) -> Option<Arc<Entry>> {
@@ -34,16 +39,26 @@ impl<'a> Batch<'a> {
     pub fn owner(&self, uid: &str, namespace: &str) -> Option<Arc<Entry>> {
         let place = match self.state.by_uid(uid) {
             Some(place) => place,
-            None => self.overlay.iter().find(|(_, entry)| entry.as_ref().is_some_and(|entry| &*entry.meta.uid == uid))?.0,
+            None => {
+                self.overlay
+                    .iter()
+                    .find(|(_, entry)| entry.as_ref().is_some_and(|entry| &*entry.meta.uid == uid))?
+                    .0
+            }
         };
         let in_reach = place.1.namespace.is_empty() || &*place.1.namespace == namespace;
-        self.get(place).filter(|entry| in_reach && &*entry.meta.uid == uid)
+        self.get(place)
+            .filter(|entry| in_reach && &*entry.meta.uid == uid)
     }
 
     pub fn put(&mut self, resource: &Resource, draft: &Draft) -> Arc<Entry> {
         self.version += 1;
         let entry = Arc::new(draft.seal(resource.stored_head(), self.version));
-        self.record((Arc::clone(&resource.id), entry.key().clone()), Arc::clone(&entry), false);
+        self.record(
+            (Arc::clone(&resource.id), entry.key().clone()),
+            Arc::clone(&entry),
+            false,
+        );
         entry
     }
 
@@ -51,12 +66,21 @@ impl<'a> Batch<'a> {
     pub fn remove(&mut self, resource: &Resource, last: &Entry) -> Arc<Entry> {
         self.version += 1;
         let entry = Arc::new(last.at(self.version));
-        self.record((Arc::clone(&resource.id), entry.key().clone()), Arc::clone(&entry), true);
+        self.record(
+            (Arc::clone(&resource.id), entry.key().clone()),
+            Arc::clone(&entry),
+            true,
+        );
         entry
     }
 
     /// Stores `entry` with what `change` does to its value.
-    pub fn edit(&mut self, resource: &Resource, entry: &Entry, change: impl FnOnce(&mut Value)) -> Arc<Entry> {
+    pub fn edit(
+        &mut self,
+        resource: &Resource,
+        entry: &Entry,
+        change: impl FnOnce(&mut Value),
+    ) -> Arc<Entry> {
         let mut value = entry.value();
         change(&mut value);
         self.put(resource, &Draft::of(&value, &resource.selectable))
@@ -64,8 +88,14 @@ impl<'a> Batch<'a> {
 
     fn record(&mut self, place: Place, entry: Arc<Entry>, removed: bool) {
         let before = self.get(&place);
-        self.overlay.insert(place.clone(), (!removed).then(|| Arc::clone(&entry)));
-        self.changes.push(Change { place, before, entry, removed });
+        self.overlay
+            .insert(place.clone(), (!removed).then(|| Arc::clone(&entry)));
+        self.changes.push(Change {
+            place,
+            before,
+            entry,
+            removed,
+        });
     }
 
     pub fn changes(&self) -> usize {

@@ -42,11 +42,31 @@ pub(super) struct Chores {
     queued: BTreeSet<Chore>,
     events: VecDeque<(Timestamp, Place, u64)>,
     most_events: usize,
+    /// What the batch at hand took from the queues, to be put back if it fails.
+    taken: Vec<Chore>,
+    taken_events: Vec<(Timestamp, Place, u64)>,
 }
 
 impl Chores {
     pub fn new(most_events: usize) -> Self {
-        Self { queue: VecDeque::new(), queued: BTreeSet::new(), events: VecDeque::new(), most_events }
+        Self {
+            queue: VecDeque::new(),
+            queued: BTreeSet::new(),
+            events: VecDeque::new(),
+            most_events,
+            taken: Vec::new(),
+            taken_events: Vec::new(),
+        }
+    }
+
+    /// The batch that the last work went into failed: all of it is still to be done.
+    pub fn put_back(&mut self) {
+        for chore in std::mem::take(&mut self.taken) {
+            self.push(chore);
+        }
+        while let Some(event) = self.taken_events.pop() {
+            self.events.push_front(event);
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -55,10 +75,24 @@ impl Chores {
 
     /// Finds what was left undone when the process ended.
     pub fn find(&mut self, state: &State, now: Timestamp) {
-        let everything = Page { scope: Scope::All, after: None, at: None };
+        let everything = Page {
+            scope: Scope::All,
+            after: None,
+            at: None,
+        };
         for (table, _) in state.tables() {
-            for entry in state.list(table, &everything).map(|(_, entries)| entries).unwrap_or_default() {
-                self.after_write(state, &(Arc::clone(table), entry.key().clone()), None, &entry, now);
+            for entry in state
+                .list(table, &everything)
+                .map(|(_, entries)| entries)
+                .unwrap_or_default()
+            {
+                self.after_write(
+                    state,
+                    &(Arc::clone(table), entry.key().clone()),
+                    None,
+                    &entry,
+                    now,
+                );
             }
         }
     }
@@ -69,7 +103,13 @@ impl Chores {
             if change.removed {
                 self.after_removal(state, &change.place, &change.entry);
             } else {
-                self.after_write(state, &change.place, change.before.as_deref(), &change.entry, now);
+                self.after_write(
+                    state,
+                    &change.place,
+                    change.before.as_deref(),
+                    &change.entry,
+                    now,
+                );
             }
         }
     }
@@ -80,7 +120,14 @@ impl Chores {
         }
     }
 
-    fn after_write(&mut self, state: &State, place: &Place, before: Option<&Entry>, entry: &Entry, now: Timestamp) {
+    fn after_write(
+        &mut self,
+        state: &State,
+        place: &Place,
+        before: Option<&Entry>,
+        entry: &Entry,
+        now: Timestamp,
+    ) {
         if &*place.0 == EVENTS {
             self.events.push_back((now, place.clone(), entry.version));
         }
@@ -92,7 +139,12 @@ impl Chores {
             }
         }
         let known = before.is_some_and(|before| before.meta.owners == meta.owners);
-        if !known && meta.owners.iter().any(|owner| state.by_uid(&owner.uid).is_none()) {
+        if !known
+            && meta
+                .owners
+                .iter()
+                .any(|owner| state.by_uid(&owner.uid).is_none())
+        {
             self.push(Chore::Owners(place.clone()));
         }
     }
@@ -101,13 +153,22 @@ impl Chores {
         for dependent in state.dependents(&entry.meta.uid) {
             self.push(Chore::Owners(dependent.clone()));
         }
-        let mut held: Vec<Place> = entry.meta.owners.iter().filter_map(|owner| state.by_uid(&owner.uid)).cloned().collect();
+        let mut held: Vec<Place> = entry
+            .meta
+            .owners
+            .iter()
+            .filter_map(|owner| state.by_uid(&owner.uid))
+            .cloned()
+            .collect();
         if !place.1.namespace.is_empty() {
             held.push((NAMESPACES.into(), Key::new("", &place.1.namespace)));
         }
         held.push((DEFINITIONS.into(), Key::new("", &place.0)));
         for place in held {
-            if state.get(&place.0, &place.1).is_some_and(|entry| entry.meta.deleting) {
+            if state
+                .get(&place.0, &place.1)
+                .is_some_and(|entry| entry.meta.deleting)
+            {
                 self.push(Chore::Settle(place));
             }
         }
@@ -115,21 +176,29 @@ impl Chores {
 
     /// Does some of it.
     pub fn work(&mut self, batch: &mut Batch<'_>, registry: &Registry, now: Timestamp) {
+        self.taken.clear();
+        self.taken_events.clear();
         self.expire_events(batch, registry, now);
         let enough = batch.changes() + SHARE;
         while batch.changes() < enough {
-            let Some(chore) = self.queue.pop_front() else { break };
+            let Some(chore) = self.queue.pop_front() else {
+                break;
+            };
             self.queued.remove(&chore);
             let (Chore::Owners(place) | Chore::Settle(place)) = &chore;
-            let (Some(resource), Some(entry)) = (registry.of_table(&place.0), batch.get(place)) else { continue };
+            let (Some(resource), Some(entry)) = (registry.of_table(&place.0), batch.get(place))
+            else {
+                continue;
+            };
             match &chore {
                 Chore::Owners(_) => look_for_owners(batch, &resource, &entry, now),
                 Chore::Settle(_) => {
                     if settle(batch, registry, &resource, &entry, now) == Settled::More {
-                        self.push(chore);
+                        self.push(chore.clone());
                     }
                 }
             }
+            self.taken.push(chore);
         }
     }
 
@@ -144,7 +213,7 @@ impl Chores {
             {
                 batch.remove(&resource, &entry);
             }
-            self.events.pop_front();
+            self.taken_events.extend(self.events.pop_front());
         }
     }
 }
@@ -162,7 +231,12 @@ fn look_for_owners(batch: &mut Batch<'_>, resource: &Resource, entry: &Arc<Entry
     if gone.is_empty() || entry.meta.deleting {
         return;
     }
-    if entry.meta.owners.iter().all(|owner| gone.contains(&owner.uid)) {
+    if entry
+        .meta
+        .owners
+        .iter()
+        .all(|owner| gone.contains(&owner.uid))
+    {
         // Refused only for the namespace that is always there, which then simply stays.
         let _ = removal::delete(batch, resource, entry, Propagation::Background, now);
     } else {
@@ -178,7 +252,13 @@ enum Settled {
     More,
 }
 
-fn settle(batch: &mut Batch<'_>, registry: &Registry, resource: &Resource, entry: &Arc<Entry>, now: Timestamp) -> Settled {
+fn settle(
+    batch: &mut Batch<'_>,
+    registry: &Registry,
+    resource: &Resource,
+    entry: &Arc<Entry>,
+    now: Timestamp,
+) -> Settled {
     if !entry.meta.deleting {
         return Settled::ForNow;
     }
@@ -194,9 +274,16 @@ fn settle(batch: &mut Batch<'_>, registry: &Registry, resource: &Resource, entry
     }
     if entry.meta.has_finalizer(FOREGROUND) {
         let left = each_dependent(batch, registry, entry, |batch, resource, dependent| {
-            let has_other = dependent.meta.owners.iter().filter(|owner| owner.uid != entry.meta.uid).any(|owner| {
-                batch.owner(&owner.uid, &dependent.key().namespace).is_some_and(|owner| !owner.meta.deleting)
-            });
+            let has_other = dependent
+                .meta
+                .owners
+                .iter()
+                .filter(|owner| owner.uid != entry.meta.uid)
+                .any(|owner| {
+                    batch
+                        .owner(&owner.uid, &dependent.key().namespace)
+                        .is_some_and(|owner| !owner.meta.deleting)
+                });
             if has_other {
                 removal::disown(batch, resource, dependent, |uid| *uid == *entry.meta.uid);
             } else if !dependent.meta.deleting {
@@ -210,7 +297,10 @@ fn settle(batch: &mut Batch<'_>, registry: &Registry, resource: &Resource, entry
     }
     match &*resource.id {
         NAMESPACES => {
-            let content = Content { table: None, scope: Scope::Namespace(&place.1.name) };
+            let content = Content {
+                table: None,
+                scope: Scope::Namespace(&place.1.name),
+            };
             let emptied = content.remove(batch, registry, now);
             if emptied == Emptied::Yes && entry.meta.finalizers.is_empty() {
                 batch.remove(resource, entry);
@@ -218,7 +308,10 @@ fn settle(batch: &mut Batch<'_>, registry: &Registry, resource: &Resource, entry
             emptied.settled()
         }
         DEFINITIONS if entry.meta.has_finalizer(CLEANUP) => {
-            let content = Content { table: Some(&place.1.name), scope: Scope::All };
+            let content = Content {
+                table: Some(&place.1.name),
+                scope: Scope::All,
+            };
             let emptied = content.remove(batch, registry, now);
             if emptied == Emptied::Yes {
                 removal::release(batch, resource, entry, CLEANUP);
@@ -238,8 +331,16 @@ fn each_dependent(
     let places: Vec<Place> = batch.state.dependents(&owner.meta.uid).cloned().collect();
     let enough = batch.changes() + SHARE;
     for place in places {
-        let (Some(resource), Some(dependent)) = (registry.of_table(&place.0), batch.get(&place)) else { continue };
-        if dependent.meta.owners.iter().any(|each| each.uid == owner.meta.uid) {
+        let (Some(resource), Some(dependent)) = (registry.of_table(&place.0), batch.get(&place))
+        else {
+            continue;
+        };
+        if dependent
+            .meta
+            .owners
+            .iter()
+            .any(|each| each.uid == owner.meta.uid)
+        {
             if batch.changes() >= enough {
                 return Settled::More;
             }
@@ -251,9 +352,13 @@ fn each_dependent(
 
 fn is_blocked(batch: &Batch<'_>, owner: &Entry) -> bool {
     batch.state.dependents(&owner.meta.uid).any(|place| {
-        batch
-            .get(place)
-            .is_some_and(|entry| entry.meta.owners.iter().any(|each| each.blocks && each.uid == owner.meta.uid))
+        batch.get(place).is_some_and(|entry| {
+            entry
+                .meta
+                .owners
+                .iter()
+                .any(|each| each.blocks && each.uid == owner.meta.uid)
+        })
     })
 }
 
@@ -274,26 +379,39 @@ enum Emptied {
 
 impl Emptied {
     fn settled(&self) -> Settled {
-        if *self == Self::More { Settled::More } else { Settled::ForNow }
+        if *self == Self::More {
+            Settled::More
+        } else {
+            Settled::ForNow
+        }
     }
 }
 
 impl Content<'_> {
     fn remove(&self, batch: &mut Batch<'_>, registry: &Registry, now: Timestamp) -> Emptied {
         let enough = batch.changes() + SHARE;
-        let page = Page { scope: self.scope, after: None, at: None };
+        let page = Page {
+            scope: self.scope,
+            after: None,
+            at: None,
+        };
         let mut emptied = Emptied::Yes;
         let state = batch.state;
         for (table, _) in state.tables() {
             let in_scope = self.table.is_none_or(|wanted| wanted == &**table);
-            let Some(resource) = registry.of_table(table).filter(|_| in_scope) else { continue };
+            let Some(resource) = registry.of_table(table).filter(|_| in_scope) else {
+                continue;
+            };
             if let Some((_, entries)) = state.list(table, &page) {
                 for entry in entries {
-                    let Some(entry) = batch.get(&(Arc::clone(table), entry.key().clone())) else { continue };
+                    let Some(entry) = batch.get(&(Arc::clone(table), entry.key().clone())) else {
+                        continue;
+                    };
                     if batch.changes() >= enough {
                         return Emptied::More;
                     }
-                    let gone = removal::delete(batch, &resource, &entry, Propagation::Background, now);
+                    let gone =
+                        removal::delete(batch, &resource, &entry, Propagation::Background, now);
                     if !matches!(gone, Ok(super::Written::Gone(_))) {
                         emptied = Emptied::Held;
                     }

@@ -50,7 +50,9 @@ pub enum DiskError {
         message: String,
     },
     /// A later Drover wrote it.
-    #[error("the store in {path} has format {found}, this is an older Drover that knows format {known}")]
+    #[error(
+        "the store in {path} has format {found}, this is an older Drover that knows format {known}"
+    )]
     Newer {
         /// The folder.
         path: PathBuf,
@@ -77,9 +79,11 @@ pub(super) struct Loaded {
     pub objects: Vec<(String, Vec<u8>)>,
 }
 
+/// Opens the file, at the start and after it has failed.
+type Opener = Arc<dyn Fn() -> Result<Database, DiskError> + Send + Sync>;
+
 pub(super) struct Disk {
-    folder: PathBuf,
-    cache_bytes: usize,
+    opener: Opener,
     database: Option<Arc<Database>>,
     /// A batch of which it is not known whether it reached the disk.
     limbo: Option<Arc<[Change]>>,
@@ -88,62 +92,121 @@ pub(super) struct Disk {
 /// Opens the store in `folder`, makes one if there is none.
 pub(super) async fn open(folder: PathBuf, cache_bytes: usize) -> Result<(Disk, Loaded), DiskError> {
     let path = folder.clone();
+    let opener = move || {
+        make_private(&path).map_err(|source| DiskError::Folder {
+            path: path.clone(),
+            source,
+        })?;
+        open_file(&path, cache_bytes)
+    };
+    open_by(folder, Arc::new(opener)).await
+}
+
+pub(super) async fn open_by(folder: PathBuf, opener: Opener) -> Result<(Disk, Loaded), DiskError> {
+    let (path, open) = (folder.clone(), Arc::clone(&opener));
     let opened = spawn_blocking(move || {
-        make_private(&path).map_err(|source| DiskError::Folder { path: path.clone(), source })?;
-        let database = open_file(&path, cache_bytes)?;
+        let database = open()?;
         let loaded = load(&database, &path)?;
         Ok((database, loaded))
     })
     .await
     .map_err(|error| broken(&folder, &error))?;
     let (database, loaded) = opened?;
-    Ok((Disk { folder, cache_bytes, database: Some(Arc::new(database)), limbo: None }, loaded))
+    Ok((
+        Disk {
+            opener,
+            database: Some(Arc::new(database)),
+            limbo: None,
+        },
+        loaded,
+    ))
 }
 
 fn broken(folder: &Path, error: &dyn std::error::Error) -> DiskError {
-    DiskError::Broken { path: folder.to_owned(), message: error.to_string() }
+    DiskError::Broken {
+        path: folder.to_owned(),
+        message: error.to_string(),
+    }
 }
 
 /// Secrets are in there.
 fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(folder.join(FILE)).map(drop)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join(FILE))
+        .map(drop)
 }
 
 fn open_file(folder: &Path, cache_bytes: usize) -> Result<Database, DiskError> {
-    Database::builder().set_cache_size(cache_bytes).create(folder.join(FILE)).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => DiskError::InUse { path: folder.to_owned() },
-        other => broken(folder, &other),
-    })
+    Database::builder()
+        .set_cache_size(cache_bytes)
+        .create(folder.join(FILE))
+        .map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => DiskError::InUse {
+                path: folder.to_owned(),
+            },
+            other => broken(folder, &other),
+        })
 }
 
 fn load(database: &Database, folder: &Path) -> Result<Loaded, DiskError> {
-    let read = || -> Result<(u64, Loaded), redb::Error> {
-        let transaction = database.begin_write()?;
-        let format = {
-            let mut facts = transaction.open_table(FACTS)?;
-            let found = facts.get(FORMAT)?.map(|format| format.value());
-            if found.is_none() {
-                facts.insert(FORMAT, THIS_FORMAT)?;
-            }
-            transaction.open_table(OBJECTS)?;
-            found.unwrap_or(THIS_FORMAT)
-        };
-        transaction.commit()?;
-        let mut loaded = Loaded { version: version(database)?, objects: Vec::new() };
-        let transaction = database.begin_read()?;
-        for row in transaction.open_table(OBJECTS)?.iter()? {
-            let (key, bytes) = row?;
-            let table = key.value().split(|byte| *byte == 0).next().unwrap_or_default();
-            loaded.objects.push((String::from_utf8_lossy(table).into_owned(), bytes.value().to_vec()));
+    let wrong = |error: redb::Error| broken(folder, &error);
+    match format(database).map_err(wrong)? {
+        Some(found) if found > THIS_FORMAT => {
+            return Err(DiskError::Newer {
+                path: folder.to_owned(),
+                found,
+                known: THIS_FORMAT,
+            });
         }
-        Ok((format, loaded))
+        Some(_) => {}
+        None => make_tables(database).map_err(wrong)?,
+    }
+    read_all(database).map_err(wrong)
+}
+
+/// `None`: the file is new.
+fn format(database: &Database) -> Result<Option<u64>, redb::Error> {
+    match database.begin_read()?.open_table(FACTS) {
+        Ok(facts) => Ok(facts.get(FORMAT)?.map(|format| format.value())),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn make_tables(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(FACTS)?.insert(FORMAT, THIS_FORMAT)?;
+    transaction.open_table(OBJECTS)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn read_all(database: &Database) -> Result<Loaded, redb::Error> {
+    let mut loaded = Loaded {
+        version: version(database)?,
+        objects: Vec::new(),
     };
-    let (found, loaded) = read().map_err(|error| broken(folder, &error))?;
-    if found > THIS_FORMAT {
-        return Err(DiskError::Newer { path: folder.to_owned(), found, known: THIS_FORMAT });
+    for row in database.begin_read()?.open_table(OBJECTS)?.iter()? {
+        let (key, bytes) = row?;
+        let table = key
+            .value()
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default();
+        loaded.objects.push((
+            String::from_utf8_lossy(table).into_owned(),
+            bytes.value().to_vec(),
+        ));
     }
     Ok(loaded)
 }
@@ -157,7 +220,9 @@ fn version(database: &Database) -> Result<u64, redb::Error> {
 impl Disk {
     /// Returns when `changes` are on disk; after an error it is unknown whether they are.
     pub async fn commit(&mut self, changes: Arc<[Change]>) -> Result<(), String> {
-        let Some(database) = self.database.clone() else { return Err("the store is closed".to_owned()) };
+        let Some(database) = self.database.clone() else {
+            return Err("the store is closed".to_owned());
+        };
         self.limbo = Some(Arc::clone(&changes));
         let done = spawn_blocking(move || write(&database, &changes)).await;
         match done {
@@ -173,12 +238,14 @@ impl Disk {
     /// After a failed commit: opens the file again. Returns the batch that failed if it did reach
     /// the disk.
     pub async fn mend(&mut self) -> Result<Option<Arc<[Change]>>, String> {
-        let Some(limbo) = self.limbo.clone() else { return Ok(None) };
+        let Some(limbo) = self.limbo.clone() else {
+            return Ok(None);
+        };
         let old = self.database.take();
-        let (folder, cache_bytes) = (self.folder.clone(), self.cache_bytes);
+        let open = Arc::clone(&self.opener);
         let (database, found) = spawn_blocking(move || {
             drop(old);
-            let database = open_file(&folder, cache_bytes).map_err(|error| error.to_string())?;
+            let database = open().map_err(|error| error.to_string())?;
             let found = version(&database).map_err(|error| error.to_string())?;
             Ok::<_, String>((database, found))
         })
@@ -186,7 +253,10 @@ impl Disk {
         .map_err(|error| error.to_string())??;
         self.database = Some(Arc::new(database));
         self.limbo = None;
-        Ok(limbo.last().is_some_and(|last| last.entry.version == found).then_some(limbo))
+        Ok(limbo
+            .last()
+            .is_some_and(|last| last.entry.version == found)
+            .then_some(limbo))
     }
 
     /// Closes the file; the folder can then be opened again.
@@ -218,7 +288,9 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
             }
         }
         if let Some(last) = changes.last() {
-            transaction.open_table(FACTS)?.insert(VERSION, last.entry.version)?;
+            transaction
+                .open_table(FACTS)?
+                .insert(VERSION, last.entry.version)?;
         }
     }
     transaction.commit()?;

@@ -11,6 +11,9 @@ mod removal;
 mod state;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::Path,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -20,8 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use disk::DiskError;
 pub(crate) use removal::{CLEANUP, DEFAULT_NAMESPACE};
-pub(crate) use state::{Event, Page, Scope};
 use state::State;
+pub(crate) use state::{Event, Page, Scope};
 
 use crate::{
     Limits, Now,
@@ -49,9 +52,19 @@ pub(crate) enum Propagation {
 pub(crate) enum Write {
     /// Stores `draft` if the object is still at version `expected`; `None`: if there is no such
     /// object yet.
-    Put { resource: Arc<Resource>, draft: Draft, expected: Option<u64> },
+    Put {
+        resource: Arc<Resource>,
+        draft: Draft,
+        expected: Option<u64>,
+    },
     /// Deletes an object, or marks it as being deleted while finalizers hold it.
-    Delete { resource: Arc<Resource>, key: Key, uid: Option<String>, version: Option<u64>, propagation: Propagation },
+    Delete {
+        resource: Arc<Resource>,
+        key: Key,
+        uid: Option<String>,
+        version: Option<u64>,
+        propagation: Propagation,
+    },
 }
 
 /// What became of a write.
@@ -127,7 +140,11 @@ impl Store {
             writer.run(requests).await;
             end.send_replace(true);
         });
-        Ok(Self { state, queue, ended })
+        Ok(Self {
+            state,
+            queue,
+            ended,
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -150,25 +167,41 @@ impl Store {
 
     /// Events after `version`, at most `limit`, and up to which version that is all there is; `None`
     /// if history no longer reaches back that far.
-    pub fn events(&self, resource: &Resource, version: u64, limit: usize) -> Option<(Vec<Arc<Event>>, u64)> {
+    pub fn events(
+        &self,
+        resource: &Resource,
+        version: u64,
+        limit: usize,
+    ) -> Option<(Vec<Arc<Event>>, u64)> {
         self.read().events(&resource.id, version, limit)
     }
 
     /// Tells of every new version of anything in `resource`.
     pub fn subscribe(&self, resource: &Resource) -> watch::Receiver<u64> {
-        write_lock(&self.state).table(&resource.id).signal.subscribe()
+        write_lock(&self.state)
+            .table(&resource.id)
+            .signal
+            .subscribe()
     }
 
     /// Has the writer do it, and waits for the answer.
     pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Request { write, reply }).await.map_err(|_| WriteError::Closed)?;
+        self.queue
+            .send(Request { write, reply })
+            .await
+            .map_err(|_| WriteError::Closed)?;
         answer.await.map_err(|_| WriteError::Closed)?
     }
 
     /// Whether the preconditions of a deletion hold for `entry`.
     #[allow(clippy::unused_self)]
-    pub fn may_delete(&self, uid: Option<&str>, version: Option<u64>, entry: &Entry) -> Result<(), WriteError> {
+    pub fn may_delete(
+        &self,
+        uid: Option<&str>,
+        version: Option<u64>,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         writer::check(uid, version, entry)
     }
 

@@ -45,8 +45,9 @@ pub(super) fn delete(
     if entry.meta.finalizers.is_empty() && added.is_none() && !is_namespace {
         return Ok(Written::Gone(batch.remove(resource, entry)));
     }
+    let is_plain = !is_namespace && &*resource.id != DEFINITIONS;
     let marked = batch.edit(resource, entry, |object| {
-        mark(object, added, now);
+        mark(object, added, now, is_plain);
         match &*resource.id {
             NAMESPACES => object["status"]["phase"] = json!("Terminating"),
             DEFINITIONS => add_terminating(object, now),
@@ -56,15 +57,21 @@ pub(super) fn delete(
     Ok(Written::Stands(marked))
 }
 
-fn mark(object: &mut Value, finalizer: Option<&str>, now: Timestamp) {
+/// Namespaces and definitions are not `is_plain`: the real API server marks them in a way of their own.
+fn mark(object: &mut Value, finalizer: Option<&str>, now: Timestamp, is_plain: bool) {
     let metadata = &mut object["metadata"];
     metadata["deletionTimestamp"] = json!(time::seconds(now));
-    metadata["deletionGracePeriodSeconds"] = json!(0);
-    if let Some(generation) = metadata["generation"].as_i64() {
-        metadata["generation"] = json!(generation + 1);
+    if is_plain {
+        metadata["deletionGracePeriodSeconds"] = json!(0);
+        if let Some(generation) = metadata["generation"].as_i64() {
+            metadata["generation"] = json!(generation + 1);
+        }
     }
     if let Some(finalizer) = finalizer {
-        let mut finalizers = metadata["finalizers"].as_array().cloned().unwrap_or_default();
+        let mut finalizers = metadata["finalizers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         if !finalizers.iter().any(|each| each == finalizer) {
             finalizers.push(json!(finalizer));
         }
@@ -77,8 +84,8 @@ fn add_terminating(definition: &mut Value, now: Timestamp) {
         "type": "Terminating",
         "status": "True",
         "lastTransitionTime": time::seconds(now),
-        "reason": "InstanceDeletionInProgress",
-        "message": "CustomResource deletion is in progress",
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
     });
     if let Some(conditions) = definition["status"]["conditions"].as_array_mut() {
         conditions.push(condition);
@@ -92,12 +99,19 @@ pub(super) fn release(batch: &mut Batch<'_>, resource: &Resource, entry: &Entry,
     if left.is_empty() {
         batch.remove(resource, entry);
     } else {
-        batch.edit(resource, entry, |object| object["metadata"]["finalizers"] = json!(left));
+        batch.edit(resource, entry, |object| {
+            object["metadata"]["finalizers"] = json!(left);
+        });
     }
 }
 
 /// Makes an object forget owners for whose uid `gone` says so.
-pub(super) fn disown(batch: &mut Batch<'_>, resource: &Resource, entry: &Entry, gone: impl Fn(&str) -> bool) {
+pub(super) fn disown(
+    batch: &mut Batch<'_>,
+    resource: &Resource,
+    entry: &Entry,
+    gone: impl Fn(&str) -> bool,
+) {
     batch.edit(resource, entry, |object| {
         let metadata = &mut object["metadata"];
         if let Some(owners) = metadata["ownerReferences"].as_array_mut() {

@@ -103,13 +103,18 @@ impl Table {
         self.log_bytes += event.entry.bytes.len();
         self.log.push_back(event);
         while self.log.len() > limits.history_events || self.log_bytes > limits.history_bytes {
-            let Some(oldest) = self.log.pop_front() else { break };
+            let Some(oldest) = self.log.pop_front() else {
+                break;
+            };
             self.log_bytes -= oldest.entry.bytes.len();
             self.floor = oldest.version();
         }
     }
 
-    fn range<'a>(&'a self, page: &Page<'_>) -> impl Iterator<Item = (&'a Key, &'a Arc<Entry>)> + use<'a> {
+    fn range<'a>(
+        &'a self,
+        page: &Page<'_>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Entry>)> + use<'a> {
         let first = match page.scope {
             Scope::All => Key::default(),
             Scope::Namespace(namespace) => Key::new(namespace, ""),
@@ -124,7 +129,11 @@ impl Table {
         };
         self.objects
             .range((start, Bound::Unbounded))
-            .take_while(move |(key, _)| namespace.as_ref().is_none_or(|namespace| key.namespace == *namespace))
+            .take_while(move |(key, _)| {
+                namespace
+                    .as_ref()
+                    .is_none_or(|namespace| key.namespace == *namespace)
+            })
     }
 }
 
@@ -161,19 +170,30 @@ impl State {
             dependents: BTreeMap::new(),
             limits: *limits,
         };
-        let (definitions, others): (Vec<_>, Vec<_>) =
-            loaded.objects.into_iter().partition(|(table, _)| table == DEFINITIONS);
+        let (definitions, others): (Vec<_>, Vec<_>) = loaded
+            .objects
+            .into_iter()
+            .partition(|(table, _)| table == DEFINITIONS);
         for (table, bytes) in definitions.into_iter().chain(others) {
-            let object: serde_json::Value = serde_json::from_slice(&bytes)
-                .map_err(|error| DiskError::Unreadable { table: table.clone(), message: error.to_string() })?;
+            let object: serde_json::Value =
+                serde_json::from_slice(&bytes).map_err(|error| DiskError::Unreadable {
+                    table: table.clone(),
+                    message: error.to_string(),
+                })?;
             if table == DEFINITIONS {
                 registry.define(&object);
             }
-            let version = object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok());
+            let version = object["metadata"]["resourceVersion"]
+                .as_str()
+                .and_then(|text| text.parse().ok());
             // An object whose kind is no longer known stays on disk and is served again when its
             // definition returns at a later start.
-            let (Some(version), Some(resource)) = (version, registry.of_table(&table)) else { continue };
-            let entry = Arc::new(Draft::of(&object, &resource.selectable).seal(resource.stored_head(), version));
+            let (Some(version), Some(resource)) = (version, registry.of_table(&table)) else {
+                continue;
+            };
+            let entry = Arc::new(
+                Draft::of(&object, &resource.selectable).seal(resource.stored_head(), version),
+            );
             let place = (Arc::clone(&resource.id), entry.key().clone());
             state.index(&place, None, Some(&entry));
             state.table(&place.0).objects.insert(place.1, entry);
@@ -183,7 +203,9 @@ impl State {
 
     pub fn table(&mut self, id: &TableId) -> &mut Table {
         let floor = self.opened_at;
-        self.tables.entry(Arc::clone(id)).or_insert_with(|| Table::new(floor))
+        self.tables
+            .entry(Arc::clone(id))
+            .or_insert_with(|| Table::new(floor))
     }
 
     pub fn get(&self, table: &TableId, key: &Key) -> Option<&Arc<Entry>> {
@@ -203,16 +225,26 @@ impl State {
     }
 
     pub fn list(&self, table: &TableId, page: &Page<'_>) -> Option<(u64, Vec<Arc<Entry>>)> {
-        let Some(table) = self.tables.get(table) else { return Some((page.at.unwrap_or(self.version), Vec::new())) };
+        let Some(table) = self.tables.get(table) else {
+            return Some((page.at.unwrap_or(self.version), Vec::new()));
+        };
         let Some(at) = page.at.filter(|at| *at < self.version) else {
-            return Some((self.version, table.range(page).map(|(_, entry)| Arc::clone(entry)).collect()));
+            return Some((
+                self.version,
+                table
+                    .range(page)
+                    .map(|(_, entry)| Arc::clone(entry))
+                    .collect(),
+            ));
         };
         if at < table.floor {
             return None;
         }
         // Today's objects, with all that happened since taken back.
-        let mut then: BTreeMap<&Key, Option<&Arc<Entry>>> =
-            table.range(page).map(|(key, entry)| (key, Some(entry))).collect();
+        let mut then: BTreeMap<&Key, Option<&Arc<Entry>>> = table
+            .range(page)
+            .map(|(key, entry)| (key, Some(entry)))
+            .collect();
         for event in table.log.range(table.first_after(at)..).rev() {
             let key = event.entry.key();
             if page.scope.holds(key) && page.after.is_none_or(|after| key > after) {
@@ -222,15 +254,29 @@ impl State {
         Some((at, then.into_values().flatten().cloned().collect()))
     }
 
-    pub fn events(&self, table: &TableId, version: u64, limit: usize) -> Option<(Vec<Arc<Event>>, u64)> {
+    pub fn events(
+        &self,
+        table: &TableId,
+        version: u64,
+        limit: usize,
+    ) -> Option<(Vec<Arc<Event>>, u64)> {
         let Some(table) = self.tables.get(table) else {
             return (version >= self.opened_at).then_some((Vec::new(), self.version));
         };
         if version < table.floor {
             return None;
         }
-        let events: Vec<_> = table.log.range(table.first_after(version)..).take(limit).cloned().collect();
-        let seen = if events.len() == limit { events.last().map_or(version, |event| event.version()) } else { self.version };
+        let events: Vec<_> = table
+            .log
+            .range(table.first_after(version)..)
+            .take(limit)
+            .cloned()
+            .collect();
+        let seen = if events.len() == limit {
+            events.last().map_or(version, |event| event.version())
+        } else {
+            self.version
+        };
         Some((events, seen))
     }
 
@@ -243,7 +289,9 @@ impl State {
             let limits = self.limits;
             let table = self.table(&change.place.0);
             match after {
-                Some(entry) => table.objects.insert(change.place.1.clone(), Arc::clone(entry)),
+                Some(entry) => table
+                    .objects
+                    .insert(change.place.1.clone(), Arc::clone(entry)),
                 None => table.objects.remove(&change.place.1),
             };
             let kind = match (&change.before, after) {
@@ -251,7 +299,11 @@ impl State {
                 (None, Some(_)) => EventKind::Added,
                 (Some(_), Some(_)) => EventKind::Modified,
             };
-            let event = Event { kind, entry: Arc::clone(&change.entry), before: change.before.clone() };
+            let event = Event {
+                kind,
+                entry: Arc::clone(&change.entry),
+                before: change.before.clone(),
+            };
             table.remember(Arc::new(event), &limits);
         }
         let touched: BTreeSet<&TableId> = changes.iter().map(|change| &change.place.0).collect();
@@ -281,7 +333,10 @@ impl State {
         if let Some(after) = after {
             self.uids.insert(after.meta.uid.clone(), place.clone());
             for owner in &after.meta.owners {
-                self.dependents.entry(owner.uid.clone()).or_default().insert(place.clone());
+                self.dependents
+                    .entry(owner.uid.clone())
+                    .or_default()
+                    .insert(place.clone());
             }
         }
     }

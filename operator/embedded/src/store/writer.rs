@@ -25,6 +25,9 @@ const BATCH: usize = 256;
 /// How long chores pause while the disk takes nothing.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// What a request will be told, once the batch is durable.
+type Answered = (Request, Result<Written, WriteError>);
+
 pub(super) struct Writer {
     state: Arc<RwLock<State>>,
     registry: Arc<Registry>,
@@ -44,7 +47,13 @@ impl Writer {
     ) -> Self {
         let mut chores = Chores::new(limits.events);
         chores.find(&read_lock(&state), now());
-        Self { state, registry, now, disk, chores }
+        Self {
+            state,
+            registry,
+            now,
+            disk,
+            chores,
+        }
     }
 
     /// Works until nobody can ask for anything any more and all chores are done.
@@ -93,10 +102,11 @@ impl Writer {
             && let Err(message) = disk.commit(Arc::clone(&changes)).await
         {
             tracing::error!(message, "the store did not take a write");
-            // What chores took from their queue is found again.
-            self.chores.find(&read_lock(&self.state), (self.now)());
+            self.chores.put_back();
             for (request, result) in answers {
-                let _ = request.reply.send(result.and(Err(WriteError::Disk(message.clone()))));
+                let _ = request
+                    .reply
+                    .send(result.and(Err(WriteError::Disk(message.clone()))));
             }
             return false;
         }
@@ -108,7 +118,7 @@ impl Writer {
         true
     }
 
-    fn decide(&mut self, requests: Vec<Request>) -> (Vec<Change>, Vec<(Request, Result<Written, WriteError>)>) {
+    fn decide(&mut self, requests: Vec<Request>) -> (Vec<Change>, Vec<Answered>) {
         let state = read_lock(&self.state);
         let now = (self.now)();
         let mut batch = Batch::new(&state);
@@ -127,7 +137,10 @@ impl Writer {
         if changes.is_empty() {
             return;
         }
-        for change in changes.iter().filter(|change| &*change.place.0 == DEFINITIONS) {
+        for change in changes
+            .iter()
+            .filter(|change| &*change.place.0 == DEFINITIONS)
+        {
             if change.removed {
                 self.registry.undefine(&change.place.1.name);
             } else {
@@ -135,20 +148,37 @@ impl Writer {
             }
         }
         write_lock(&self.state).apply(changes);
-        self.chores.note(&read_lock(&self.state), changes, (self.now)());
+        self.chores
+            .note(&read_lock(&self.state), changes, (self.now)());
     }
 }
 
 fn refuse(requests: Vec<Request>, message: &str) {
     for request in requests {
-        let _ = request.reply.send(Err(WriteError::Disk(message.to_owned())));
+        let _ = request
+            .reply
+            .send(Err(WriteError::Disk(message.to_owned())));
     }
 }
 
-fn perform(batch: &mut Batch<'_>, write: &Write, now: jiff::Timestamp) -> Result<Written, WriteError> {
+fn perform(
+    batch: &mut Batch<'_>,
+    write: &Write,
+    now: jiff::Timestamp,
+) -> Result<Written, WriteError> {
     match write {
-        Write::Put { resource, draft, expected } => put(batch, resource, draft, *expected),
-        Write::Delete { resource, key, uid, version, propagation } => {
+        Write::Put {
+            resource,
+            draft,
+            expected,
+        } => put(batch, resource, draft, *expected),
+        Write::Delete {
+            resource,
+            key,
+            uid,
+            version,
+            propagation,
+        } => {
             let place = (Arc::clone(&resource.id), key.clone());
             let entry = batch.get(&place).ok_or(WriteError::Missing)?;
             check(uid.as_deref(), *version, &entry)?;
@@ -158,25 +188,42 @@ fn perform(batch: &mut Batch<'_>, write: &Write, now: jiff::Timestamp) -> Result
 }
 
 /// The preconditions of a deletion.
-pub(super) fn check(uid: Option<&str>, version: Option<u64>, entry: &crate::object::Entry) -> Result<(), WriteError> {
+pub(super) fn check(
+    uid: Option<&str>,
+    version: Option<u64>,
+    entry: &crate::object::Entry,
+) -> Result<(), WriteError> {
     if let Some(wanted) = uid
         && wanted != &*entry.meta.uid
     {
-        return Err(WriteError::OtherUid { wanted: wanted.to_owned(), found: entry.meta.uid.to_string() });
+        return Err(WriteError::OtherUid {
+            wanted: wanted.to_owned(),
+            found: entry.meta.uid.to_string(),
+        });
     }
     match version {
-        Some(wanted) if wanted != entry.version => Err(WriteError::OtherVersion { wanted, found: entry.version }),
+        Some(wanted) if wanted != entry.version => Err(WriteError::OtherVersion {
+            wanted,
+            found: entry.version,
+        }),
         _ => Ok(()),
     }
 }
 
-fn put(batch: &mut Batch<'_>, resource: &Resource, draft: &Draft, expected: Option<u64>) -> Result<Written, WriteError> {
+fn put(
+    batch: &mut Batch<'_>,
+    resource: &Resource,
+    draft: &Draft,
+    expected: Option<u64>,
+) -> Result<Written, WriteError> {
     let place: Place = (Arc::clone(&resource.id), draft.meta.key.clone());
     match (expected, batch.get(&place)) {
         (None, Some(_)) => return Err(WriteError::Exists),
         (None, None) => may_hold(batch, &place)?,
         (Some(_), None) => return Err(WriteError::Missing),
-        (Some(expected), Some(current)) if current.version != expected => return Err(WriteError::Stale),
+        (Some(expected), Some(current)) if current.version != expected => {
+            return Err(WriteError::Stale);
+        }
         (Some(_), Some(_)) => {}
     }
     // The last finalizer was taken off an object that only waited for that.

@@ -13,12 +13,12 @@ pub(super) enum Made {
     /// The time itself, not how long ago it was.
     CreatedAt,
     NamespaceStatus,
-    SecretType,
     DataCount,
     LeaseHolder,
     EventLastSeen,
     EventFirstSeen,
-    EventType,
+    /// The field `type`, of secrets and events.
+    Type,
     EventReason,
     EventObject,
     EventSubobject,
@@ -32,26 +32,41 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
     let age = || Column::made("Age", "string", Made::Age);
     match plural {
         "namespaces" => {
-            vec![name(), Column::made("Status", "string", Made::NamespaceStatus), age()]
+            vec![
+                name(),
+                Column::made("Status", "string", Made::NamespaceStatus),
+                age(),
+            ]
         }
         "secrets" => vec![
             name(),
-            Column::made("Type", "string", Made::SecretType),
+            Column::made("Type", "string", Made::Type),
             Column::made("Data", "string", Made::DataCount),
             age(),
         ],
-        "configmaps" => vec![name(), Column::made("Data", "string", Made::DataCount), age()],
-        "leases" => vec![name(), Column::made("Holder", "string", Made::LeaseHolder), age()],
+        "configmaps" => vec![
+            name(),
+            Column::made("Data", "string", Made::DataCount),
+            age(),
+        ],
+        "leases" => vec![
+            name(),
+            Column::made("Holder", "string", Made::LeaseHolder),
+            age(),
+        ],
         "events" => events(),
         _ => vec![name(), Column::made("Created At", "date", Made::CreatedAt)],
     }
 }
 
 fn events() -> Vec<Column> {
-    let wide = |name: &str, made: Made| Column { priority: 1, ..Column::made(name, "string", made) };
+    let wide = |name: &str, made: Made| Column {
+        priority: 1,
+        ..Column::made(name, "string", made)
+    };
     vec![
         Column::made("Last Seen", "string", Made::EventLastSeen),
-        Column::made("Type", "string", Made::EventType),
+        Column::made("Type", "string", Made::Type),
         Column::made("Reason", "string", Made::EventReason),
         Column::made("Object", "string", Made::EventObject),
         wide("Subobject", Made::EventSubobject),
@@ -71,7 +86,6 @@ impl Made {
             Self::Age => age::since(first(object, &["/metadata/creationTimestamp"]), now).into(),
             Self::CreatedAt => text(&["/metadata/creationTimestamp"]),
             Self::NamespaceStatus => text(&["/status/phase"]),
-            Self::SecretType => text(&["/type"]),
             Self::DataCount => {
                 let count = |part: &str| object[part].as_object().map_or(0, serde_json::Map::len);
                 (count("data") + count("binaryData")).into()
@@ -79,7 +93,7 @@ impl Made {
             Self::LeaseHolder => text(&["/spec/holderIdentity"]),
             Self::EventLastSeen => last_seen(object, now).into(),
             Self::EventFirstSeen => first_seen(object, now).into(),
-            Self::EventType => text(&["/type"]),
+            Self::Type => text(&["/type"]),
             Self::EventReason => text(&["/reason"]),
             Self::EventObject => event_object(object).into(),
             Self::EventSubobject => text(&["/involvedObject/fieldPath", "/regarding/fieldPath"]),
@@ -92,12 +106,23 @@ impl Made {
 
 /// The first of these places that holds a text. An event is spelled in two ways, by its group.
 fn first<'v>(object: &'v Value, pointers: &[&str]) -> &'v str {
-    let texts = pointers.iter().filter_map(|pointer| object.pointer(pointer)?.as_str());
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    let texts = pointers
+        .iter()
+        .filter_map(|pointer| object.pointer(pointer)?.as_str());
+    texts
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
 }
 
 fn first_seen(event: &Value, now: Timestamp) -> String {
-    age::since(first(event, &["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"]), now)
+    age::since(
+        first(
+            event,
+            &["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"],
+        ),
+        now,
+    )
 }
 
 fn last_seen(event: &Value, now: Timestamp) -> String {
@@ -126,7 +151,11 @@ fn event_source(event: &Value) -> String {
         "/reportingComponent",
         "/reportingController",
     ];
-    let instance = ["/source/host", "/deprecatedSource/host", "/reportingInstance"];
+    let instance = [
+        "/source/host",
+        "/deprecatedSource/host",
+        "/reportingInstance",
+    ];
     match (first(event, &component), first(event, &instance)) {
         (component, "") => component.to_owned(),
         (component, instance) => format!("{component}, {instance}"),
@@ -135,7 +164,13 @@ fn event_source(event: &Value) -> String {
 
 fn event_count(event: &Value) -> Value {
     let counts = ["/series/count", "/count", "/deprecatedCount"];
-    let found = counts.iter().filter_map(|pointer| event.pointer(pointer)?.as_i64());
+    let found = counts
+        .iter()
+        .filter_map(|pointer| event.pointer(pointer)?.as_i64());
     // One that was never counted happened once.
-    found.into_iter().find(|count| *count != 0).unwrap_or(1).into()
+    found
+        .into_iter()
+        .find(|count| *count != 0)
+        .unwrap_or(1)
+        .into()
 }

@@ -61,7 +61,10 @@ impl JsonPath {
     ///
     /// If the path is not understood.
     pub fn parse(path: &str) -> Result<Self, PathError> {
-        let error = |why: String| PathError { path: path.to_owned(), why };
+        let error = |why: String| PathError {
+            path: path.to_owned(),
+            why,
+        };
         if path.is_empty() {
             return Err(error("it is empty".to_owned()));
         }
@@ -72,7 +75,10 @@ impl JsonPath {
     pub fn first<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         let mut found = vec![value];
         for step in &self.steps {
-            found = found.into_iter().flat_map(|value| step.take(value)).collect();
+            found = found
+                .into_iter()
+                .flat_map(|value| step.take(value))
+                .collect();
         }
         found.first().copied()
     }
@@ -86,7 +92,10 @@ impl Step {
                 let from_start = usize::try_from(*index).ok();
                 let from_end = || usize::try_from(index.unsigned_abs()).ok();
                 let index = from_start.or_else(|| items.len().checked_sub(from_end()?));
-                index.and_then(|index| items.get(index)).into_iter().collect()
+                index
+                    .and_then(|index| items.get(index))
+                    .into_iter()
+                    .collect()
             }
             (Self::All, Value::Array(items)) => items.iter().collect(),
             (Self::All, Value::Object(fields)) => fields.values().collect(),
@@ -100,8 +109,12 @@ impl Step {
 
 impl Condition {
     fn holds(&self, item: &Value) -> bool {
-        let Some(value) = self.path.first(item) else { return false };
-        let Some((comparison, wanted)) = &self.test else { return true };
+        let Some(value) = self.path.first(item) else {
+            return false;
+        };
+        let Some((comparison, wanted)) = &self.test else {
+            return true;
+        };
         let order = match (value, wanted) {
             (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
             (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
@@ -126,11 +139,17 @@ fn parse(path: &str) -> Result<JsonPath, String> {
     while let Some(first) = rest.chars().next() {
         let after = &rest[first.len_utf8()..];
         rest = match first {
-            '.' if after.starts_with('.') => return Err("recursive descent is not supported".to_owned()),
+            '.' if after.starts_with('.') => {
+                return Err("recursive descent is not supported".to_owned());
+            }
             '.' if after.starts_with('[') || after.is_empty() => after,
             '.' => {
                 let (name, after) = field(after)?;
-                steps.push(if name == "*" { Step::All } else { Step::Field(name) });
+                steps.push(if name == "*" {
+                    Step::All
+                } else {
+                    Step::Field(name)
+                });
                 after
             }
             '[' => {
@@ -165,7 +184,11 @@ fn field(text: &str) -> Result<(String, &str), String> {
             plain => name.push(plain),
         }
     }
-    if name.is_empty() { Err("a field has no name".to_owned()) } else { Ok((name, "")) }
+    if name.is_empty() {
+        Err("a field has no name".to_owned())
+    } else {
+        Ok((name, ""))
+    }
 }
 
 /// What stands up to the closing bracket, and what comes after it.
@@ -178,7 +201,6 @@ fn bracketed(text: &str) -> Result<(&str, &str), String> {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), _) if open == character => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '[') => depth += 1,
             (None, ']') if depth > 0 => depth -= 1,
@@ -193,13 +215,19 @@ fn subscript(inside: &str) -> Result<Step, String> {
     if inside == "*" {
         return Ok(Step::All);
     }
-    if let Some(condition) = inside.strip_prefix("?(").and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(condition) = inside
+        .strip_prefix("?(")
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
         return self::condition(condition).map(Step::Where);
     }
     if let Some(name) = quoted(inside) {
         return Ok(Step::Field(name));
     }
-    inside.parse().map(Step::Index).map_err(|_| format!("[{inside}] is not supported"))
+    inside
+        .parse()
+        .map(Step::Index)
+        .map_err(|_| format!("[{inside}] is not supported"))
 }
 
 fn condition(text: &str) -> Result<Condition, String> {
@@ -215,7 +243,9 @@ fn condition(text: &str) -> Result<Condition, String> {
             (None, '"' | '\'') => quote = Some(character),
             (None, _) => {}
         }
-        let found = COMPARISONS.iter().find(|(sign, _)| text[at..].starts_with(sign));
+        let found = COMPARISONS
+            .iter()
+            .find(|(sign, _)| text[at..].starts_with(sign));
         if let (None, Some((sign, comparison))) = (quote, found) {
             let wanted = literal(text[at + sign.len()..].trim())?;
             return Ok(Condition {
@@ -224,7 +254,10 @@ fn condition(text: &str) -> Result<Condition, String> {
             });
         }
     }
-    Ok(Condition { path: parse(text)?, test: None })
+    Ok(Condition {
+        path: parse(text)?,
+        test: None,
+    })
 }
 
 fn literal(text: &str) -> Result<Value, String> {
@@ -239,7 +272,10 @@ fn literal(text: &str) -> Result<Value, String> {
 
 /// The text between quotes of either kind.
 fn quoted(text: &str) -> Option<String> {
-    let open = text.chars().next().filter(|open| matches!(open, '"' | '\''))?;
+    let open = text
+        .chars()
+        .next()
+        .filter(|open| matches!(open, '"' | '\''))?;
     let inside = text.strip_prefix(open)?.strip_suffix(open)?;
     let mut out = String::new();
     let mut characters = inside.chars();
@@ -272,8 +308,14 @@ mod tests {
             },
         });
         for (path, value) in [
-            (r#".status.conditions[?(@.type=="Ready")].status"#, json!("True")),
-            (r".status.conditions[?(@.type == 'Ready')].status", json!("True")),
+            (
+                r#".status.conditions[?(@.type=="Ready")].status"#,
+                json!("True"),
+            ),
+            (
+                r".status.conditions[?(@.type == 'Ready')].status",
+                json!("True"),
+            ),
             (".status.conditions[?(@.n>1)].type", json!("Ready")),
             (".status.conditions[?(@.n)].type", json!("Stalled")),
             (r#".status.conditions[?(@.type!="Stalled")].n"#, json!(2)),
@@ -284,16 +326,39 @@ mod tests {
             (".metadata.labels['app.kubernetes.io/name']", json!("shop")),
             ("status.conditions[0].n", json!(1)),
         ] {
-            assert_eq!(JsonPath::parse(path).unwrap().first(&object), Some(&value), "{path}");
+            assert_eq!(
+                JsonPath::parse(path).unwrap().first(&object),
+                Some(&value),
+                "{path}"
+            );
         }
-        for path in [".status.phase", ".status.conditions[7]", ".metadata.labels[0]", r#".status.conditions[?(@.type=="X")].n"#] {
-            assert_eq!(JsonPath::parse(path).unwrap().first(&object), None, "{path}");
+        for path in [
+            ".status.phase",
+            ".status.conditions[7]",
+            ".metadata.labels[0]",
+            r#".status.conditions[?(@.type=="X")].n"#,
+        ] {
+            assert_eq!(
+                JsonPath::parse(path).unwrap().first(&object),
+                None,
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_simple_path_is_refused() {
-        for path in ["", "..name", ".a[", ".a[b]", ".a[?(b==1)]", ".a[?(@.b==c)]", ".{a}", ".a[0:2]", ".a b"] {
+        for path in [
+            "",
+            "..name",
+            ".a[",
+            ".a[b]",
+            ".a[?(b==1)]",
+            ".a[?(@.b==c)]",
+            ".{a}",
+            ".a[0:2]",
+            ".a b",
+        ] {
             assert!(JsonPath::parse(path).is_err(), "{path:?}");
         }
     }

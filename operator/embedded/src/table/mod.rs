@@ -84,7 +84,10 @@ impl Columns {
         let mut columns = vec![Column::made("Name", "string", Made::Name)];
         for definition in definitions {
             let path = &definition.json_path;
-            let given = definition.description.clone().filter(|text| !text.is_empty());
+            let given = definition
+                .description
+                .clone()
+                .filter(|text| !text.is_empty());
             columns.push(Column {
                 name: definition.name.clone(),
                 kind: definition.type_.clone(),
@@ -105,7 +108,9 @@ impl Columns {
     /// The columns of a built-in kind by its plural, such as `namespaces`; name and time of creation
     /// for one that has no others.
     pub fn builtin(plural: &str) -> Self {
-        Self { columns: builtin::columns(plural) }
+        Self {
+            columns: builtin::columns(plural),
+        }
     }
 
     /// A table of objects. `list` is the metadata of the list that they come from.
@@ -116,8 +121,10 @@ impl Columns {
         include: Include,
         now: Timestamp,
     ) -> Value {
-        let rows: Vec<Value> =
-            objects.into_iter().map(|object| self.row(object, include, now)).collect();
+        let rows: Vec<Value> = objects
+            .into_iter()
+            .map(|object| self.row(object, include, now))
+            .collect();
         json!({
             "kind": "Table",
             "apiVersion": "meta.k8s.io/v1",
@@ -153,8 +160,11 @@ impl Columns {
 
     /// One row.
     pub fn row(&self, object: &Value, include: Include, now: Timestamp) -> Value {
-        let cells: Vec<Value> =
-            self.columns.iter().map(|column| column.cell(object, now)).collect();
+        let cells: Vec<Value> = self
+            .columns
+            .iter()
+            .map(|column| column.cell(object, now))
+            .collect();
         json!({ "cells": cells, "object": included(object, include) })
     }
 }

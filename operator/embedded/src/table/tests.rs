@@ -23,7 +23,10 @@ fn cells(columns: &Columns, object: &Value) -> Value {
 
 fn names(columns: &Columns) -> Vec<String> {
     let headers = columns.headers();
-    headers.iter().map(|header| header["name"].as_str().unwrap().to_owned()).collect()
+    headers
+        .iter()
+        .map(|header| header["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -47,7 +50,18 @@ fn a_cell_is_of_the_type_of_its_column() {
     });
     assert_eq!(
         cells(&columns, &object),
-        json!(["a", "x", "1.5", "[\"a\",1]", 1, 1.5, true, "3d4h", null, null])
+        json!([
+            "a",
+            "x",
+            "1.5",
+            "[\"a\",1]",
+            1,
+            1.5,
+            true,
+            "3d4h",
+            null,
+            null
+        ])
     );
 }
 
@@ -55,9 +69,13 @@ fn a_cell_is_of_the_type_of_its_column() {
 fn a_kind_without_columns_shows_name_and_age() {
     let columns = Columns::of(&[]).unwrap();
     assert_eq!(names(&columns), ["Name", "Age"]);
-    let object = json!({ "metadata": { "name": "a", "creationTimestamp": "2026-03-01T11:55:00Z" } });
+    let object =
+        json!({ "metadata": { "name": "a", "creationTimestamp": "2026-03-01T11:55:00Z" } });
     assert_eq!(cells(&columns, &object), json!(["a", "5m"]));
-    assert_eq!(cells(&columns, &json!({ "metadata": { "name": "a" } })), json!(["a", "<unknown>"]));
+    assert_eq!(
+        cells(&columns, &json!({ "metadata": { "name": "a" } })),
+        json!(["a", "<unknown>"])
+    );
 }
 
 #[test]
@@ -90,19 +108,31 @@ fn built_in_kinds_have_the_columns_they_always_had() {
     let show = |plural: &str, object: Value| cells(&Columns::builtin(plural), &object);
     let meta = json!({ "name": "a", "creationTimestamp": "2026-03-01T11:00:00Z" });
     assert_eq!(
-        show("namespaces", json!({ "metadata": meta, "status": { "phase": "Active" } })),
+        show(
+            "namespaces",
+            json!({ "metadata": meta, "status": { "phase": "Active" } })
+        ),
         json!(["a", "Active", "60m"])
     );
     assert_eq!(
-        show("secrets", json!({ "metadata": meta, "type": "Opaque", "data": { "a": "", "b": "" } })),
+        show(
+            "secrets",
+            json!({ "metadata": meta, "type": "Opaque", "data": { "a": "", "b": "" } })
+        ),
         json!(["a", "Opaque", 2, "60m"])
     );
     assert_eq!(
-        show("configmaps", json!({ "metadata": meta, "data": { "a": "" }, "binaryData": { "b": "" } })),
+        show(
+            "configmaps",
+            json!({ "metadata": meta, "data": { "a": "" }, "binaryData": { "b": "" } })
+        ),
         json!(["a", 2, "60m"])
     );
     assert_eq!(
-        show("leases", json!({ "metadata": meta, "spec": { "holderIdentity": "me" } })),
+        show(
+            "leases",
+            json!({ "metadata": meta, "spec": { "holderIdentity": "me" } })
+        ),
         json!(["a", "me", "60m"])
     );
     assert_eq!(
@@ -114,7 +144,10 @@ fn built_in_kinds_have_the_columns_they_always_had() {
 #[test]
 fn an_event_of_either_group_is_shown_alike() {
     let columns = Columns::builtin("events");
-    assert_eq!(names(&columns)[..4], ["Last Seen", "Type", "Reason", "Object"]);
+    assert_eq!(
+        names(&columns)[..4],
+        ["Last Seen", "Type", "Reason", "Object"]
+    );
     let old = json!({
         "metadata": { "name": "e" }, "type": "Normal", "reason": "Started", "message": " it is up\n",
         "involvedObject": { "kind": "RecoveryRun", "name": "shop-1" }, "count": 3,
@@ -127,7 +160,18 @@ fn an_event_of_either_group_is_shown_alike() {
         "eventTime": "2026-03-01T11:00:00.000000Z", "reportingController": "drover",
         "series": { "count": 3, "lastObservedTime": "2026-03-01T11:59:00.000000Z" },
     });
-    let shown = json!(["60s", "Normal", "Started", "recoveryrun/shop-1", "", "drover", "it is up", "60m", 3, "e"]);
+    let shown = json!([
+        "60s",
+        "Normal",
+        "Started",
+        "recoveryrun/shop-1",
+        "",
+        "drover",
+        "it is up",
+        "60m",
+        3,
+        "e"
+    ]);
     assert_eq!(cells(&columns, &old), shown);
     assert_eq!(cells(&columns, &new), shown);
 }

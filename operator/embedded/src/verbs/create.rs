@@ -22,11 +22,15 @@ pub(crate) async fn create(call: &Call) -> Result<Answer, Refusal> {
     if call.resource.namespaced && !namespace_exists(call) {
         return Err(call.no_namespace());
     }
-    let is_generated = object["metadata"]["name"].as_str().is_none_or(str::is_empty);
+    let is_generated = object["metadata"]["name"]
+        .as_str()
+        .is_none_or(str::is_empty);
     for attempt in 1.. {
         let admitted = admission::create(call, object.clone())?;
         match store(call, admitted, None, StatusCode::CREATED).await {
-            Err(refusal) if is_generated && refusal.reason == "AlreadyExists" && attempt < NAME_ATTEMPTS => {}
+            Err(refusal)
+                if is_generated && refusal.reason == "AlreadyExists" && attempt < NAME_ATTEMPTS => {
+            }
             done => return done,
         }
     }
@@ -36,7 +40,9 @@ pub(crate) async fn create(call: &Call) -> Result<Answer, Refusal> {
 fn namespace_exists(call: &Call) -> bool {
     let namespaces = call.core.registry.of_table(NAMESPACES);
     let key = Key::new("", &call.namespace);
-    namespaces.is_some_and(|namespaces: std::sync::Arc<Resource>| call.core.store.get(&namespaces, &key).is_some())
+    namespaces.is_some_and(|namespaces: std::sync::Arc<Resource>| {
+        call.core.store.get(&namespaces, &key).is_some()
+    })
 }
 
 /// Stores what was admitted, unless this is a rehearsal, and shows it.
@@ -52,11 +58,23 @@ pub(super) async fn store(
         if expected.is_none() && call.core.store.get(&call.resource, &key).is_some() {
             return Err(call.refuse(WriteError::Exists, &key.name));
         }
-        std::sync::Arc::new(draft.seal(call.resource.stored_head(), expected.unwrap_or_default()).unversioned())
+        std::sync::Arc::new(
+            draft
+                .seal(call.resource.stored_head(), expected.unwrap_or_default())
+                .unversioned(),
+        )
     } else {
-        let write = Write::Put { resource: std::sync::Arc::clone(&call.resource), draft, expected };
-        let (Written::Stands(entry) | Written::Gone(entry)) =
-            call.core.store.write(write).await.map_err(|error| call.refuse(error, &key.name))?;
+        let write = Write::Put {
+            resource: std::sync::Arc::clone(&call.resource),
+            draft,
+            expected,
+        };
+        let (Written::Stands(entry) | Written::Gone(entry)) = call
+            .core
+            .store
+            .write(write)
+            .await
+            .map_err(|error| call.refuse(error, &key.name))?;
         entry
     };
     let mut answer = answer::object(call, code, &entry);

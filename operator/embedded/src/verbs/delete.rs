@@ -29,7 +29,8 @@ pub(crate) async fn delete(call: &Call) -> Result<Answer, Refusal> {
     Ok(match removed {
         Written::Stands(entry) => answer::object(call, StatusCode::OK, &entry),
         Written::Gone(entry) => {
-            let mut details = json!({ "name": call.name(), "kind": call.resource.plural, "uid": entry.meta.uid });
+            let mut details =
+                json!({ "name": call.name(), "kind": call.resource.plural, "uid": entry.meta.uid });
             if !call.resource.group.is_empty() {
                 details["group"] = json!(call.resource.group);
             }
@@ -46,7 +47,11 @@ async fn one(call: &Call, options: &Options, key: Key) -> Result<Written, Refusa
             .store
             .get(&call.resource, &key)
             .ok_or_else(|| Refusal::not_found(call.resource.subject(&name)))?;
-        return match call.core.store.may_delete(options.uid.as_deref(), options.version, &entry) {
+        return match call
+            .core
+            .store
+            .may_delete(options.uid.as_deref(), options.version, &entry)
+        {
             Ok(()) if entry.meta.finalizers.is_empty() => Ok(Written::Gone(entry)),
             Ok(()) => Ok(Written::Stands(entry)),
             Err(error) => Err(call.refuse(error, &name)),
@@ -59,7 +64,11 @@ async fn one(call: &Call, options: &Options, key: Key) -> Result<Written, Refusa
         version: options.version,
         propagation: options.propagation,
     };
-    call.core.store.write(write).await.map_err(|error| call.refuse(error, &name))
+    call.core
+        .store
+        .write(write)
+        .await
+        .map_err(|error| call.refuse(error, &name))
 }
 
 /// Each object is a deletion of its own; what is gone meanwhile is not missed.
@@ -74,7 +83,10 @@ pub(crate) async fn collection(call: &Call) -> Result<Answer, Refusal> {
             Err(refusal) => return Err(refusal),
         }
     }
-    let items: Vec<Bytes> = deleted.iter().map(|entry| answer::full(call, entry)).collect();
+    let items: Vec<Bytes> = deleted
+        .iter()
+        .map(|entry| answer::full(call, entry))
+        .collect();
     list::of_items(call, &items, version)
 }
 
@@ -84,33 +96,46 @@ fn options(call: &Call) -> Result<Options, Refusal> {
     } else {
         negotiate::read(negotiate::content_type(&call.headers), &call.body)?
     };
-    if !body.is_object() || body["kind"].as_str().is_some_and(|kind| kind != "DeleteOptions") {
-        return Err(Refusal::bad_request("the body of a deletion must be DeleteOptions"));
+    if !body.is_object()
+        || body["kind"]
+            .as_str()
+            .is_some_and(|kind| kind != "DeleteOptions")
+    {
+        return Err(Refusal::bad_request(
+            "the body of a deletion must be DeleteOptions",
+        ));
     }
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let said = text(&body["propagationPolicy"]).or_else(|| call.query.text("propagationPolicy").map(str::to_owned));
+    let said = text(&body["propagationPolicy"])
+        .or_else(|| call.query.text("propagationPolicy").map(str::to_owned));
     let propagation = match said.as_deref() {
-        None if body["orphanDependents"] == json!(true) || call.query.flag("orphanDependents") => Propagation::Orphan,
+        None if body["orphanDependents"] == json!(true) || call.query.flag("orphanDependents") => {
+            Propagation::Orphan
+        }
         None | Some("Background") => Propagation::Background,
         Some("Foreground") => Propagation::Foreground,
         Some("Orphan") => Propagation::Orphan,
         Some(other) => {
-            return Err(Refusal::invalid_option("DeleteOptions", &Cause {
-                field: "propagationPolicy".to_owned(),
-                reason: "FieldValueNotSupported".to_owned(),
-                message: format!(
-                    "Unsupported value: \"{other}\": supported values: \"Background\", \"Foreground\", \"Orphan\""
-                ),
-            }));
+            return Err(Refusal::invalid_option(
+                "DeleteOptions",
+                &Cause {
+                    field: "propagationPolicy".to_owned(),
+                    reason: "FieldValueNotSupported".to_owned(),
+                    message: format!(
+                        "Unsupported value: \"{other}\": supported values: \"Background\", \"Foreground\", \"Orphan\""
+                    ),
+                },
+            ));
         }
     };
     let preconditions = &body["preconditions"];
-    let version = match preconditions["resourceVersion"].as_str() {
-        // No object is at version 0.
-        Some(text) => Some(text.parse().unwrap_or(0)),
-        None => None,
-    };
-    let dry_run = body["dryRun"].as_array().is_some_and(|list| list.iter().any(|each| each == "All"));
+    // No object is at version 0.
+    let version = preconditions["resourceVersion"]
+        .as_str()
+        .map(|text| text.parse().unwrap_or(0));
+    let dry_run = body["dryRun"]
+        .as_array()
+        .is_some_and(|list| list.iter().any(|each| each == "All"));
     Ok(Options {
         uid: text(&preconditions["uid"]),
         version,
@@ -118,4 +143,3 @@ fn options(call: &Call) -> Result<Options, Refusal> {
         dry_run: dry_run || call.query.dry_run("DeleteOptions")?,
     })
 }
-

@@ -13,6 +13,10 @@ pub(crate) fn get(call: &Call) -> Result<Answer, Refusal> {
     if let Some(wanted) = call.query.version()?.filter(|wanted| *wanted > current) {
         return Err(Refusal::version_ahead(wanted, current));
     }
-    let entry = call.core.store.get(&call.resource, &call.key()).ok_or_else(|| call.not_found())?;
+    let entry = call
+        .core
+        .store
+        .get(&call.resource, &call.key())
+        .ok_or_else(|| call.not_found())?;
     Ok(answer::object(call, StatusCode::OK, &entry))
 }

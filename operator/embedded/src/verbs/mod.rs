@@ -10,24 +10,37 @@ mod watch;
 
 use http::Method;
 
-use crate::{answer::Answer, call::Call, error::Refusal, request};
+use crate::{answer::Answer, call::Call, error::Refusal, registry::NAMESPACES, request};
 
 /// Does what one request asks for.
 pub(crate) async fn perform(call: Call, method: &Method) -> Result<Answer, Refusal> {
     let named = call.name.is_some();
     let watches = call.query.flag("watch");
+    let is_defined = call.resource.definition.is_some();
     match (method, named) {
         (&Method::GET, false) if watches => watch::watch(call),
         (&Method::GET, true) => get::get(&call),
         (&Method::GET, false) => list::list(&call),
-        (&Method::POST, false) => create::create(&call).await,
+        // Definitions' kinds take the name from the body, whatever the path says.
+        (&Method::POST, named) if !named || is_defined && !call.status => {
+            create::create(&call).await
+        }
         (&Method::PUT, true) => update::update(&call).await,
         (&Method::PATCH, true) => patch::patch(&call).await,
         (&Method::DELETE, true) if !call.status => delete::delete(&call).await,
-        (&Method::DELETE, false) => delete::collection(&call).await,
+        // Nobody deletes all namespaces at once.
+        (&Method::DELETE, false) if &*call.resource.id != NAMESPACES => {
+            delete::collection(&call).await
+        }
+        (&Method::PUT | &Method::PATCH, false) if is_defined => {
+            Err(Refusal::bad_request("name must be provided"))
+        }
         _ => {
             let verb = request::verb(method, named, watches);
-            Err(Refusal::method_not_allowed(call.resource.subject(call.name()), verb))
+            Err(Refusal::method_not_allowed(
+                call.resource.subject(call.name()),
+                verb,
+            ))
         }
     }
 }

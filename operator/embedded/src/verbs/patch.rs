@@ -30,11 +30,8 @@ pub(crate) async fn patch(call: &Call) -> Result<Answer, Refusal> {
         if let Patch::Merge(patch) = &patch {
             json_patch::merge(&mut object, patch);
         } else if let Patch::Steps(steps) = &patch {
-            json_patch::patch(&mut object, steps).map_err(|error| {
-                Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!(
-                    "the server rejected our request due to an error in our request: {error}"
-                ))
-            })?;
+            json_patch::patch(&mut object, steps)
+                .map_err(|error| Refusal::unprocessable(&error.to_string()))?;
         }
         check_name(call, &object)?;
         admission::identify(call, &mut object)?;
@@ -60,7 +57,11 @@ fn read(call: &Call) -> Result<Patch, Refusal> {
     let merge = || -> Result<Value, Refusal> {
         let patch: Value = serde_json::from_slice(&call.body)
             .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
-        if patch.is_object() { Ok(patch) } else { Err(Refusal::bad_request("error decoding patch: not an object")) }
+        if patch.is_object() {
+            Ok(patch)
+        } else {
+            Err(Refusal::bad_request("error decoding patch: not an object"))
+        }
     };
     match kind {
         "application/merge-patch+json" => merge().map(Patch::Merge),
@@ -71,7 +72,10 @@ fn read(call: &Call) -> Result<Patch, Refusal> {
                 return Err(Refusal::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "RequestEntityTooLarge",
-                    format!("The allowed maximum operations in a JSON patch is {MOST_STEPS}, got {}", steps.0.len()),
+                    format!(
+                        "The allowed maximum operations in a JSON patch is {MOST_STEPS}, got {}",
+                        steps.0.len()
+                    ),
                 ));
             }
             Ok(Patch::Steps(steps))
@@ -82,18 +86,20 @@ fn read(call: &Call) -> Result<Patch, Refusal> {
                 Some(path) => Err(Refusal::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     "UnsupportedMediaType",
-                    format!("strategic merge of \"{path}\" is not supported here, use a merge patch or a JSON patch"),
+                    format!(
+                        "strategic merge of \"{path}\" is not supported here, use a merge patch or a JSON patch"
+                    ),
                 )),
                 None => Ok(Patch::Merge(patch)),
             }
         }
-        "application/apply-patch+yaml" | "application/apply-patch+json" | "application/apply-patch+cbor" => {
-            Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "UnsupportedMediaType",
-                "server-side apply is not supported by this API, use kubectl apply without --server-side",
-            ))
-        }
+        "application/apply-patch+yaml"
+        | "application/apply-patch+json"
+        | "application/apply-patch+cbor" => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            "server-side apply is not supported by this API, use kubectl apply without --server-side",
+        )),
         _ => Err(Refusal::unsupported_media_type(SUPPORTED)),
     }
 }
@@ -101,14 +107,26 @@ fn read(call: &Call) -> Result<Patch, Refusal> {
 /// Where a strategic merge patch means something else than a merge patch: directives, and the lists
 /// that are merged by key or by value in the built-in kinds.
 fn unsupported(patch: &Value, path: &str) -> Option<String> {
-    const MERGED: &[&str] = &["metadata.finalizers", "metadata.ownerReferences", "status.conditions"];
+    const MERGED: &[&str] = &[
+        "metadata.finalizers",
+        "metadata.ownerReferences",
+        "status.conditions",
+    ];
     if MERGED.contains(&path) && !patch.is_null() && *patch != json!([]) {
         return Some(path.to_owned());
     }
     match patch {
         Value::Object(fields) => fields.iter().find_map(|(key, value)| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            if key.starts_with('$') { Some(path) } else { unsupported(value, &path) }
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            if key.starts_with('$') {
+                Some(path)
+            } else {
+                unsupported(value, &path)
+            }
         }),
         Value::Array(items) => items.iter().find_map(|item| unsupported(item, path)),
         _ => None,

@@ -31,7 +31,9 @@ pub(crate) async fn update(call: &Call) -> Result<Answer, Refusal> {
             call.name()
         )));
     }
-    if call.resource.traits.create_on_update && call.core.store.get(&call.resource, &call.key()).is_none() {
+    if call.resource.traits.create_on_update
+        && call.core.store.get(&call.resource, &call.key()).is_none()
+    {
         return create::create(call).await;
     }
     repeatedly(call, |_| Ok(object.clone())).await
@@ -63,9 +65,16 @@ fn read(call: &Call) -> Result<Value, Refusal> {
         return negotiate::read(content_type, &call.body);
     }
     let write: StatusWrite = serde_json::from_slice(&call.body).map_err(|error| {
-        Refusal::bad_request(format!("the object provided is unrecognized (must be of type Object): {error}"))
+        Refusal::bad_request(format!(
+            "the object provided is unrecognized (must be of type Object): {error}"
+        ))
     })?;
-    let StatusMetadata { name, namespace, uid, resource_version } = write.metadata;
+    let StatusMetadata {
+        name,
+        namespace,
+        uid,
+        resource_version,
+    } = write.metadata;
     let mut object = json!({
         "apiVersion": write.api_version,
         "kind": write.kind,
@@ -84,7 +93,11 @@ pub(super) async fn repeatedly(
     make: impl Fn(&Arc<Entry>) -> Result<Value, Refusal>,
 ) -> Result<Answer, Refusal> {
     for attempt in 1.. {
-        let stored = call.core.store.get(&call.resource, &call.key()).ok_or_else(|| call.not_found())?;
+        let stored = call
+            .core
+            .store
+            .get(&call.resource, &call.key())
+            .ok_or_else(|| call.not_found())?;
         let object = make(&stored)?;
         let admitted = admission::replace(call, &stored, object)?;
         if admitted.draft.same_as(&stored) {

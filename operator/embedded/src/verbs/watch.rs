@@ -27,10 +27,10 @@ use crate::{
 /// Events taken at a time.
 const STEP: usize = 128;
 /// Between two bookmarks, as the real API server sends them.
-const BOOKMARK: Duration = Duration::from_secs(60);
+const BOOKMARK: Duration = Duration::from_mins(1);
 /// A stream without a limit of its own ends after this: the real API server chooses by chance
 /// between 30 and 60 minutes.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+const LONGEST: Duration = Duration::from_mins(45);
 
 struct Watcher {
     call: Call,
@@ -51,9 +51,16 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
     let selector = list::selector(&call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let initial = sends_initial(&call, bookmarks)?;
-    let timeout = call.query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    let timeout = call
+        .query
+        .number("timeoutSeconds")?
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs);
     // Streams are JSON; a table row by row.
-    call.form = Form { format: Format::Json, ..call.form };
+    call.form = Form {
+        format: Format::Json,
+        ..call.form
+    };
     let signal = call.core.store.subscribe(&call.resource);
     let now = Instant::now();
     let wanted = call.query.version()?;
@@ -77,37 +84,51 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
         watcher.take_all();
     } else if !from_history {
         watcher.seen = current;
-    } else if watcher.call.core.store.events(&watcher.call.resource, watcher.seen, 0).is_none() {
+    } else if watcher
+        .call
+        .core
+        .store
+        .events(&watcher.call.resource, watcher.seen, 0)
+        .is_none()
+    {
         return Err(watcher.gone());
     }
-    let body = stream::unfold(watcher, |mut watcher| async move { Some((watcher.next().await?, watcher)) });
+    let body = stream::unfold(watcher, |mut watcher| async move {
+        Some((watcher.next().await?, watcher))
+    });
     let mut answer = Response::new(ApiBody::stream(body));
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(Format::Json.media_type()));
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(Format::Json.media_type()),
+    );
     Ok(answer)
 }
 
 /// `sendInitialEvents` and what must stand beside it.
 fn sends_initial(call: &Call, bookmarks: bool) -> Result<Option<bool>, Refusal> {
-    let said = call.query.text("sendInitialEvents").map(|_| call.query.flag("sendInitialEvents"));
+    let said = call
+        .query
+        .text("sendInitialEvents")
+        .map(|_| call.query.flag("sendInitialEvents"));
     let matching = call.query.text("resourceVersionMatch");
-    let forbidden = |field: &str, why: &str| Err(Refusal::invalid_option("ListOptions", &Cause::forbidden(field, why)));
+    let forbidden = |field: &str, why: &str| {
+        Err(Refusal::invalid_option(
+            "ListOptions",
+            &Cause::forbidden(field, why),
+        ))
+    };
     match (said, matching) {
         (None, None) => Ok(None),
         (None, Some(_)) => forbidden(
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ),
-        (Some(_), None) => forbidden(
-            "resourceVersionMatch",
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        (Some(_), Some("NotOlderThan")) if !bookmarks && said == Some(true) => forbidden(
+            "sendInitialEvents",
+            "sendInitialEvents requires setting allowWatchBookmarks to true",
         ),
-        (Some(_), Some("NotOlderThan")) if !bookmarks && said == Some(true) => {
-            forbidden("sendInitialEvents", "sendInitialEvents requires setting allowWatchBookmarks to true")
-        }
         (Some(said), Some("NotOlderThan")) => Ok(Some(said)),
-        (Some(_), Some(_)) => forbidden(
+        (Some(_), _) => forbidden(
             "resourceVersionMatch",
             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         ),
@@ -125,8 +146,8 @@ impl Watcher {
             }
             // Seen before looking, so that nothing that comes meanwhile is missed.
             self.signal.borrow_and_update();
-            self.take();
-            if !self.ready.is_empty() {
+            let has_more = self.take();
+            if has_more || !self.ready.is_empty() {
                 continue;
             }
             if self.initial {
@@ -149,8 +170,17 @@ impl Watcher {
 
     /// All objects there are, as if they were created now.
     fn take_all(&mut self) {
-        let page = Page { scope: list::scope(&self.call), after: None, at: None };
-        let (version, entries) = self.call.core.store.list(&self.call.resource, &page).unwrap_or_default();
+        let page = Page {
+            scope: list::scope(&self.call),
+            after: None,
+            at: None,
+        };
+        let (version, entries) = self
+            .call
+            .core
+            .store
+            .list(&self.call.resource, &page)
+            .unwrap_or_default();
         for entry in &entries {
             if self.selector.matches(entry) {
                 self.push("ADDED", entry);
@@ -159,18 +189,21 @@ impl Watcher {
         self.seen = version;
     }
 
-    fn take(&mut self) {
+    /// What happened since, or a part of it; says whether there may be more.
+    fn take(&mut self) -> bool {
         let core = Arc::clone(&self.call.core);
         let Some((events, seen)) = core.store.events(&self.call.resource, self.seen, STEP) else {
             let status = self.gone().status();
-            self.ready.push_back(format!("{{\"type\":\"ERROR\",\"object\":{status}}}\n").into());
+            self.ready
+                .push_back(format!("{{\"type\":\"ERROR\",\"object\":{status}}}\n").into());
             self.over = true;
-            return;
+            return false;
         };
         for event in &events {
             self.push_event(event);
         }
         self.seen = seen;
+        events.len() == STEP
     }
 
     fn gone(&self) -> Refusal {
@@ -186,8 +219,13 @@ impl Watcher {
         if !in_scope {
             return;
         }
-        let before = event.before.as_ref().is_some_and(|before| self.selector.matches(before));
-        let after = event.after().is_some_and(|after| self.selector.matches(after));
+        let before = event
+            .before
+            .as_ref()
+            .is_some_and(|before| self.selector.matches(before));
+        let after = event
+            .after()
+            .is_some_and(|after| self.selector.matches(after));
         match (before, after) {
             (false, true) => self.push("ADDED", &event.entry),
             (true, true) => self.push("MODIFIED", &event.entry),
@@ -215,7 +253,8 @@ impl Watcher {
     }
 
     fn push_bookmark(&mut self, initial: bool) {
-        let mut metadata = json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
+        let mut metadata =
+            json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
         if initial {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
@@ -230,7 +269,11 @@ impl Watcher {
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata,
             }),
-            Shape::Table => answer::table(&self.call, &[], &json!({ "resourceVersion": self.seen.to_string() })),
+            Shape::Table => answer::table(
+                &self.call,
+                &[],
+                &json!({ "resourceVersion": self.seen.to_string() }),
+            ),
         };
         let event = json!({ "type": "BOOKMARK", "object": object });
         self.ready.push_back(format!("{event}\n").into());

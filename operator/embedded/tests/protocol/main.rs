@@ -1,6 +1,9 @@
+#![cfg(test)]
 //! The protocol as a client in the same process sees it.
 
+mod collector;
 mod objects;
+mod store;
 mod watches;
 
 use std::sync::Arc;
@@ -70,6 +73,6 @@ fn widgets(client: Client) -> kube::Api<DynamicObject> {
     kube::Api::default_namespaced_with(client, &kind())
 }
 
-fn widget(name: &str, spec: Value) -> DynamicObject {
+fn widget(name: &str, spec: &Value) -> DynamicObject {
     DynamicObject::new(name, &kind()).data(json!({ "spec": spec }))
 }

@@ -298,8 +298,10 @@ impl<'p> At<'p> {
     fn decision(&mut self, decision: &RunDecisionSpec) {
         let spec = FieldPath::default().field("spec");
         let approve = decision.action == DecisionAction::Approve;
-        let step = decision.step.is_some();
-        self.belongs(&spec, "step", "action: Approve", step, approve);
+        // Without a step the run as a whole is approved.
+        if decision.step.is_some() {
+            self.belongs(&spec, "step", "action: Approve", true, approve);
+        }
         let change = decision.action == DecisionAction::ChangePoint;
         let point = decision.recovery_point.is_some();
         self.belongs(&spec, "recoveryPoint", "action: ChangePoint", point, change);

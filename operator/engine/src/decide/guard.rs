@@ -55,9 +55,12 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
             let Some(since) = facts.target_answers_since else {
                 return held(format!("site {site} does not answer"), None);
             };
-            let stable = since.checked_add(stable_for.as_std()).unwrap_or(Timestamp::MAX);
+            let stable = since
+                .checked_add(stable_for.as_std())
+                .unwrap_or(Timestamp::MAX);
             if stable > now {
-                let why = format!("site {site} must have answered for {stable_for} without a break");
+                let why =
+                    format!("site {site} must have answered for {stable_for} without a break");
                 return held(why, Some(stable));
             }
             let zone = facts.target_zone.clone();
@@ -72,7 +75,10 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
             let Some(drill) = facts.last_green_drill else {
                 return held("there was no green drill yet: run one".into(), None);
             };
-            let old = drill.checked_add(not_older_than.as_std()).unwrap_or(Timestamp::MAX) < now;
+            let old = drill
+                .checked_add(not_older_than.as_std())
+                .unwrap_or(Timestamp::MAX)
+                < now;
             old.then(|| Guarded {
                 why: format!("the last green drill is older than {not_older_than}: run one"),
                 until: None,
@@ -95,16 +101,25 @@ fn held(why: String, until: Option<Timestamp>) -> Option<Guarded> {
 
 fn frozen(windows: &[Window], facts: &GuardFacts<'_>) -> Option<Guarded> {
     let now = facts.now.to_zoned(facts.source_zone.clone());
-    let window = windows.iter().find(|window| opens(window, &now).is_none())?;
+    let window = windows
+        .iter()
+        .find(|window| opens(window, &now).is_none())?;
     let end = window.end.to_jiff();
-    let today = now.date().to_datetime(end).to_zoned(now.time_zone().clone()).ok();
+    let today = now
+        .date()
+        .to_datetime(end)
+        .to_zoned(now.time_zone().clone())
+        .ok();
     let tomorrow = || {
         let day = now.date().saturating_add(1.day());
         day.to_datetime(end).to_zoned(now.time_zone().clone()).ok()
     };
     let until = today.filter(|today| *today > now).or_else(tomorrow);
     held(
-        format!("planned runs are frozen from {} to {}", window.start, window.end),
+        format!(
+            "planned runs are frozen from {} to {}",
+            window.start, window.end
+        ),
         until.map(|until| until.timestamp()),
     )
 }

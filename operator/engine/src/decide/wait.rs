@@ -43,6 +43,11 @@ pub enum WaitReason {
         /// Which.
         site: SiteRole,
     },
+    /// What was seen is too old to conclude anything final from; the site is looked at again.
+    Look {
+        /// Which.
+        site: SiteRole,
+    },
     /// The replicator does not answer.
     Replicator,
     /// Somebody acted at a higher epoch; whoever decides here looks again (SA-3).
@@ -176,6 +181,7 @@ impl WaitReason {
             | Self::Healthy
             | Self::InitialReplication { .. }
             | Self::Run
+            | Self::Look { .. }
             | Self::Machines { .. }
             | Self::Action { .. }
             | Self::NewerEpoch { .. } => Releaser::Progress,
@@ -187,7 +193,9 @@ impl WaitReason {
             Self::Fence => Releaser::Person(&[A::AcceptSplitBrain, A::Cancel]),
             Self::RecoveryPoint => Releaser::Person(&[A::Cancel]),
             Self::DataLoss { .. } => Releaser::Person(&[A::AcceptDataLoss, A::Cancel]),
-            Self::Approval { .. } | Self::Approvals { .. } => Releaser::Person(&[A::Approve, A::Cancel]),
+            Self::Approval { .. } | Self::Approvals { .. } => {
+                Releaser::Person(&[A::Approve, A::Cancel])
+            }
             Self::CompleteSync => Releaser::Person(&[A::CompleteSync, A::Cancel]),
             Self::Commit => Releaser::Person(&[A::Commit, A::Cancel, A::ChangePoint]),
             Self::Resume => Releaser::Person(&[A::Resume, A::Cancel]),
@@ -202,6 +210,9 @@ impl fmt::Display for WaitReason {
             Self::Release => f.write_str("its group was not released yet"),
             Self::Slot => f.write_str("other machines take the places that the limits allow"),
             Self::Site { site } => write!(f, "the {} site does not answer", site.as_str()),
+            Self::Look { site } => {
+                write!(f, "the {} site is looked at once more", site.as_str())
+            }
             Self::Replicator => f.write_str("the replicator does not answer"),
             Self::NewerEpoch { seen } => write!(f, "somebody acted at the newer epoch {seen}"),
             Self::Shutdown => f.write_str("the guest shuts down"),

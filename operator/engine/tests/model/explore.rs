@@ -143,7 +143,8 @@ impl Scenario {
     }
 
     fn sights(shape: &Shape, view: &Snapshot) -> Vec<Sight> {
-        let at = early();
+        // Staleness is modelled by old snapshots, which lose their writes; not by the age of a look.
+        let at = Timestamp::MAX;
         let seen = |role: SiteRole, machine: &Machine| {
             if view.up[side(role)] {
                 Observed::Seen {

@@ -114,7 +114,9 @@ impl Store {
 }
 
 fn write_whole(path: &Path, world: &mut World) -> Result<u64, PersistError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|e| failed(path, e))?;
     let line = line(&world.whole_world()).map_err(|e| failed(path, e))?;

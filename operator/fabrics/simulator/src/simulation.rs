@@ -87,14 +87,12 @@ impl Shared {
 
 impl Inner {
     fn keep(&mut self) -> Result<(), PersistError> {
-        match &mut self.store {
-            Some(store) => store.keep(&mut self.world),
-            None => {
-                // Nobody reads it; it must not grow.
-                self.world.forget_changes();
-                Ok(())
-            }
+        if let Some(store) = &mut self.store {
+            return store.keep(&mut self.world);
         }
+        // Nobody reads it; it must not grow.
+        self.world.forget_changes();
+        Ok(())
     }
 }
 
@@ -114,7 +112,7 @@ impl Simulation {
     }
 
     /// The world that is kept in a file: read back where there is one, else new. Time that passed since
-    /// it was written passes at once.
+    /// it was written passes at once; while the clock is behind it, the world stands still.
     ///
     /// # Errors
     /// When the file cannot be read or written, or holds something else.
@@ -229,7 +227,7 @@ impl Simulation {
 
     /// What the disks of a machine, or of its copy, hold; nothing where there are none.
     pub fn content(&self, site: &SiteName, name: &MachineName, drill: bool) -> Option<Token> {
-        self.look_at(site, name, drill, |world, id| world.fingerprint(id))?
+        self.look_at(site, name, drill, World::fingerprint)?
             .map(Token)
     }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drover_api::{
-    MachineRun, MachineRunSpec, RecoveryRun, RecoveryRunStatus, RunPhase, RunRecord,
-};
+use drover_api::{MachineRun, MachineRunSpec, RecoveryRun, RecoveryRunStatus, RunPhase, RunRecord};
 use drover_engine::compile::Compiled;
 use futures::{StreamExt, TryStreamExt};
 use kube::ResourceExt;
@@ -27,7 +25,13 @@ pub(crate) fn machine_key(run: &ObjectKey, position: usize, machine: &MachineRun
         .as_str()
         .chars()
         .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(63)
         .collect();
     let readable = readable.trim_matches('-');
@@ -78,7 +82,9 @@ async fn machines(
     });
     let missing: Vec<(ObjectKey, MachineRunSpec)> = {
         let cache = context.cache();
-        missing.filter(|(key, _)| cache.machine_runs.get(key).is_none()).collect()
+        missing
+            .filter(|(key, _)| cache.machine_runs.get(key).is_none())
+            .collect()
     };
     let owners = owned_by(&**run, true);
     futures::stream::iter(missing)
@@ -119,7 +125,11 @@ pub(crate) async fn complete(
     }
 }
 
-async fn give_up(context: &Arc<Context>, run: &Arc<RecoveryRun>, why: &str) -> Result<(), WriteError> {
+async fn give_up(
+    context: &Arc<Context>,
+    run: &Arc<RecoveryRun>,
+    why: &str,
+) -> Result<(), WriteError> {
     warn!(run = %run.name_any(), why, "given up before it began");
     let now = context.clock.now();
     let mut next = (**run).clone();

@@ -44,7 +44,10 @@ pub(crate) fn asked_again(
     effect: Effect,
     epoch: u64,
 ) -> bool {
-    if asked.get(machine).is_some_and(|asked| asked.stands(effect, epoch)) {
+    if asked
+        .get(machine)
+        .is_some_and(|asked| asked.stands(effect, epoch))
+    {
         return false;
     }
     asked.insert(machine.clone(), Asked::now(effect, epoch));
@@ -64,7 +67,10 @@ pub(crate) fn ask(
         return;
     };
     let epoch = record.epoch;
-    if state.asked[position].as_ref().is_some_and(|asked| asked.stands(effect, epoch)) {
+    if state.asked[position]
+        .as_ref()
+        .is_some_and(|asked| asked.stands(effect, epoch))
+    {
         return;
     }
     let Some(place) = state.places[position].clone() else {
@@ -72,7 +78,10 @@ pub(crate) fn ask(
     };
     state.asked[position] = Some(Asked::now(effect, epoch));
     let machine = &state.journals[position];
-    let point = machine.status.as_ref().and_then(|journal| journal.point.as_ref());
+    let point = machine
+        .status
+        .as_ref()
+        .and_then(|journal| journal.point.as_ref());
     let shaped = Shaped {
         point: point.map(|point| point.name.clone()),
         nics: machine.spec.nics.clone(),
@@ -87,7 +96,10 @@ pub(crate) fn ask(
     let (context_of_task, key) = (Arc::clone(context), key.clone());
     context.spawn(async move {
         let context = context_of_task;
-        let result = context.ensure(&place, &stamp, effect, shaped).await.map(|_| ());
+        let result = context
+            .ensure(&place, &stamp, effect, shaped)
+            .await
+            .map(|_| ());
         let failed = result.is_err();
         context.runs().inbox(&key).answers.push(Answered {
             position,

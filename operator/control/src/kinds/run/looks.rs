@@ -75,7 +75,8 @@ fn journals(
 
 fn sight(index: &crate::index::Index, place: &Place, target: SiteRole) -> Sight {
     let source = target.other();
-    let at = |role: SiteRole, drill| index.instance(place.sites.at(role), &place.instance(role, drill));
+    let at =
+        |role: SiteRole, drill| index.instance(place.sites.at(role), &place.instance(role, drill));
     Sight {
         source: at(source, false),
         target: at(target, false),
@@ -103,9 +104,12 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
         // Whoever acted at the newer epoch will be seen; that is no failure of the machine.
         return;
     }
-    let same = former.filter(|former| former.effect == answered.effect && former.epoch == answered.epoch);
+    let same =
+        former.filter(|former| former.effect == answered.effect && former.epoch == answered.epoch);
     let attempts = same.map_or(0, |former| former.attempts).saturating_add(1);
-    let pair = state.places[position].as_ref().map(|place| place.pair.clone());
+    let pair = state.places[position]
+        .as_ref()
+        .map(|place| place.pair.clone());
     let pause = retry_pause(context, pair.as_ref(), &error.class, attempts);
     let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
     // A retry asks again.
@@ -132,7 +136,9 @@ pub(crate) fn retry_pause(
     }
     let cache = context.cache();
     let policy = pair.and_then(|pair| cache.policies.get(&pair.policy));
-    let schedule = policy.map(|policy| policy.spec.retry.clone()).unwrap_or_default();
+    let schedule = policy
+        .map(|policy| policy.spec.retry.clone())
+        .unwrap_or_default();
     let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let pause = schedule.pauses.get(nth).unwrap_or(&schedule.then_every);
     pause.as_std()
@@ -157,7 +163,10 @@ pub(crate) fn view<T>(
             failure: failure.as_ref(),
         })
         .collect();
-    let record = run.status.as_ref().map_or(&*FRESH_RECORD, |status| &status.record);
+    let record = run
+        .status
+        .as_ref()
+        .map_or(&*FRESH_RECORD, |status| &status.record);
     look(&RunView {
         shape: &state.shape,
         record,
@@ -177,8 +186,12 @@ fn withdrawn(context: &Context, run: &RecoveryRun) -> bool {
             let plan = ObjectKey::new(&namespace, run.spec.plan_ref.name.as_str());
             let cache = context.cache();
             // A plan that is gone says nothing: the run goes on as it was reviewed.
-            let declared = cache.plans.get(&plan).and_then(|plan| plan.spec.active_site);
-            declared.is_some_and(|declared| declared != run.spec.direction.target()) && !of_override(run)
+            let declared = cache
+                .plans
+                .get(&plan)
+                .and_then(|plan| plan.spec.active_site);
+            declared.is_some_and(|declared| declared != run.spec.direction.target())
+                && !of_override(run)
         }
         RunKind::TestFailover => drill_ends(context, run),
         RunKind::Reprotect => false,
@@ -213,7 +226,10 @@ fn drill_ends(context: &Context, run: &RecoveryRun) -> bool {
     drill.metadata.deletion_timestamp.is_some() || expired || in_the_way
 }
 
-fn drill(context: &Context, run: &RecoveryRun) -> Option<std::sync::Arc<drover_api::RecoveryDrill>> {
+fn drill(
+    context: &Context,
+    run: &RecoveryRun,
+) -> Option<std::sync::Arc<drover_api::RecoveryDrill>> {
     let name = run.annotations().get(DRILL)?;
     let uid = run.annotations().get(DRILL_UID)?;
     let key = ObjectKey::new(run.namespace().as_deref().unwrap_or_default(), name);

@@ -62,7 +62,10 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
 }
 
 fn phase(run: &RecoveryRun) -> RunPhase {
-    run.status.as_ref().map(|status| status.record.phase).unwrap_or_default()
+    run.status
+        .as_ref()
+        .map(|status| status.record.phase)
+        .unwrap_or_default()
 }
 
 /// What is derived of the run, from the last reconcile or anew.
@@ -82,10 +85,19 @@ async fn take_state(
     if machines.len() < usize::try_from(run.spec.machines).unwrap_or(usize::MAX) {
         return create::complete(context, key, run).await.map(|()| None);
     }
-    let specs: Vec<_> = machines.iter().map(|machine| machine.spec.clone()).collect();
+    let specs: Vec<_> = machines
+        .iter()
+        .map(|machine| machine.spec.clone())
+        .collect();
     if drover_engine::compile::digest(&run.spec, &specs) != run.spec.digest {
         // Somebody changed what was reviewed: nothing of it is done (SA-4).
-        status::stall(context, run, "NotAsReviewed", "the run is not what its digest says").await?;
+        status::stall(
+            context,
+            run,
+            "NotAsReviewed",
+            "the run is not what its digest says",
+        )
+        .await?;
         return Ok(None);
     }
     Ok(Some(RunState::of(context, key, run, machines)))
@@ -134,8 +146,12 @@ async fn passes(
         let decisions = decisions(context, key);
         let step = decide_run(context, &run, state, &decisions);
         if let Some(record) = step.record {
+            let before = phase(&run);
             let next = status::with_record(&run, state, record, &step.waits, context.clock.now());
             run = context.replace_status(next).await?;
+            if phase(&run) != before {
+                status::tell(context, &run);
+            }
             answer(context, &run, &decisions).await?;
             continue;
         }
@@ -157,7 +173,10 @@ async fn passes(
 
 /// Whether a decision waits for its answer.
 fn unanswered(decision: &RunDecision) -> bool {
-    decision.status.as_ref().is_none_or(|status| status.outcome.is_none())
+    decision
+        .status
+        .as_ref()
+        .is_none_or(|status| status.outcome.is_none())
 }
 
 /// The decisions about a run, oldest first.
@@ -170,18 +189,30 @@ fn decisions(context: &Context, key: &ObjectKey) -> Vec<Arc<RunDecision>> {
         .map(|(_, decision)| Arc::clone(decision))
         .collect();
     found.sort_by_key(|decision| {
-        let created = decision.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let created = decision
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0);
         (created, decision.metadata.name.clone())
     });
     found
 }
 
-fn bound<'a>(run: &RecoveryRun, decisions: &'a [Arc<RunDecision>]) -> Vec<(&'a str, &'a RunDecisionSpec)> {
+fn bound<'a>(
+    run: &RecoveryRun,
+    decisions: &'a [Arc<RunDecision>],
+) -> Vec<(&'a str, &'a RunDecisionSpec)> {
     let uid = run.metadata.uid.as_deref().unwrap_or_default();
     decisions
         .iter()
         .filter(|decision| decision.spec.run_ref.uid == uid)
-        .map(|decision| (decision.metadata.name.as_deref().unwrap_or_default(), &decision.spec))
+        .map(|decision| {
+            (
+                decision.metadata.name.as_deref().unwrap_or_default(),
+                &decision.spec,
+            )
+        })
         .collect()
 }
 
@@ -261,7 +292,12 @@ async fn write_outcomes(
         async move {
             let writes = share.into_iter().map(|(position, machine)| {
                 let context = &context;
-                async move { context.replace_status(machine).await.map(|written| (position, written)) }
+                async move {
+                    context
+                        .replace_status(machine)
+                        .await
+                        .map(|written| (position, written))
+                }
             });
             futures::future::try_join_all(writes).await
         }
@@ -291,7 +327,10 @@ fn wake_later(
     let now = context.clock.now();
     let person = matches!(
         phase(run),
-        RunPhase::CommitPending | RunPhase::Halted | RunPhase::AwaitingCompleteSync | RunPhase::Standing
+        RunPhase::CommitPending
+            | RunPhase::Halted
+            | RunPhase::AwaitingCompleteSync
+            | RunPhase::Standing
     );
     let every = if person { WAITING } else { UNDER_WAY };
     let mut at = context.clock.now().checked_add(every).unwrap_or(now);
@@ -321,7 +360,9 @@ fn wake_later(
     {
         sooner(expires);
     }
-    context.queue.add_at(Key::Run(key.clone()), context.clock.instant_of(at));
+    context
+        .queue
+        .add_at(Key::Run(key.clone()), context.clock.instant_of(at));
 }
 
 /// The status of a run, where it has one yet.

@@ -21,8 +21,7 @@ pub(crate) struct RunState {
     /// Position of each machine run, by its name.
     pub(crate) positions: BTreeMap<ObjectKey, usize>,
     pub(crate) journals: Vec<Arc<MachineRun>>,
-    /// The protected machines, and where they stand; nothing for one that is not protected any more.
-    pub(crate) machines: Vec<ObjectKey>,
+    /// Where the machines stand; nothing for one that is not protected any more.
     pub(crate) places: Vec<Option<Place>>,
     pub(crate) sights: Vec<Sight>,
     pub(crate) failures: Vec<Option<Failure>>,
@@ -77,7 +76,10 @@ impl RunState {
         run: &RecoveryRun,
         machine_runs: Vec<Arc<MachineRun>>,
     ) -> Self {
-        let specs: Vec<_> = machine_runs.iter().map(|machine| machine.spec.clone()).collect();
+        let specs: Vec<_> = machine_runs
+            .iter()
+            .map(|machine| machine.spec.clone())
+            .collect();
         let count = machine_runs.len();
         let positions = machine_runs
             .iter()
@@ -97,7 +99,6 @@ impl RunState {
             shape: Shape::of(run.spec.clone(), &specs),
             positions,
             journals: machine_runs,
-            machines,
             places,
             sights: vec![blind(); count],
             failures: vec![None; count],

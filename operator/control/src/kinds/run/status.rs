@@ -15,8 +15,10 @@ use jiff::Timestamp;
 
 use super::state::RunState;
 use super::status_of;
+use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
+use crate::events::Tone;
 use crate::write::WriteError;
 
 /// A run's counts are written at most so often between two barriers.
@@ -48,7 +50,11 @@ pub(crate) async fn count(
     state: &mut RunState,
     waits: &[Wait],
 ) -> Result<Arc<RecoveryRun>, WriteError> {
-    if run.status.is_none() || state.counted.is_some_and(|counted| counted.elapsed() < COUNTS_EVERY) {
+    if run.status.is_none()
+        || state
+            .counted
+            .is_some_and(|counted| counted.elapsed() < COUNTS_EVERY)
+    {
         return Ok(run);
     }
     let now = context.clock.now();
@@ -91,12 +97,19 @@ fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, 
     let mut counts = RunCounts::default();
     let mut worst = None;
     for machine in &state.journals {
-        let Some(journal) = &machine.status else { continue };
+        let Some(journal) = &machine.status else {
+            continue;
+        };
         let entered = journal.enter.state == StepState::Done
             && journal.enter.epoch >= status.record.movement_epoch;
-        let failed = [&journal.leave, &journal.enter, &journal.back, &journal.synchronize]
-            .iter()
-            .any(|step| step.state == StepState::Failed && step.epoch >= status.record.epoch);
+        let failed = [
+            &journal.leave,
+            &journal.enter,
+            &journal.back,
+            &journal.synchronize,
+        ]
+        .iter()
+        .any(|step| step.state == StepState::Failed && step.epoch >= status.record.epoch);
         counts.left += u32::from(journal.leave.state == StepState::Done);
         counts.healthy += u32::from(entered);
         counts.failed += u32::from(failed);
@@ -104,7 +117,10 @@ fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, 
         worst = worst.max(loss.map(ApiDuration::as_std));
     }
     status.machines = counts;
-    let up = matches!(status.record.phase, RunPhase::CommitPending | RunPhase::Standing);
+    let up = matches!(
+        status.record.phase,
+        RunPhase::CommitPending | RunPhase::Standing
+    );
     if up && status.rto.is_none() {
         let begun = status.history.first().map_or(now, |entry| entry.at);
         let took = Duration::try_from(now.duration_since(begun)).unwrap_or_default();
@@ -133,10 +149,16 @@ pub(crate) fn conditions(
     match phase {
         RunPhase::Halted => {
             let why = halt.map(|halt| halt.reason).unwrap_or_default();
-            conditions.stalled("Halted", &format!("{why}; a person decides Resume or Cancel"));
+            conditions.stalled(
+                "Halted",
+                &format!("{why}; a person decides Resume or Cancel"),
+            );
         }
         RunPhase::CommitPending => {
-            conditions.ready(&reason, "machines run at the target; a commit or a cancel is awaited");
+            conditions.ready(
+                &reason,
+                "machines run at the target; a commit or a cancel is awaited",
+            );
         }
         RunPhase::AwaitingCompleteSync => {
             conditions.ready(&reason, "synchronised; a person says CompleteSync");
@@ -155,7 +177,11 @@ pub(crate) fn conditions(
             "CommitPending",
             "other recovery points are kept until the commit",
         );
-    } else if status.conditions.iter().any(|condition| condition.type_ == COMMIT_PENDING) {
+    } else if status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == COMMIT_PENDING)
+    {
         let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
         conditions.set(COMMIT_PENDING, Status::False, &reason, "");
     }
@@ -174,12 +200,75 @@ fn in_words(run: &RecoveryRun, wait: &Wait) -> String {
     let group = match &wait.reason {
         drover_engine::decide::WaitReason::Action { group, .. }
         | drover_engine::decide::WaitReason::Approval { group, .. } => {
-            let named = run.spec.groups.get(*group).map(|group| group.name.to_string());
-            named.map(|name| format!(" (group {name})")).unwrap_or_default()
+            let named = run
+                .spec
+                .groups
+                .get(*group)
+                .map(|group| group.name.to_string());
+            named
+                .map(|name| format!(" (group {name})"))
+                .unwrap_or_default()
         }
         _ => String::new(),
     };
     format!("{}{group}{who}", wait.reason)
+}
+
+/// Tells of a new phase, on the run and on its plan.
+pub(crate) fn tell(context: &Arc<Context>, run: &Arc<RecoveryRun>) {
+    let status = status_of(run);
+    let phase = status.record.phase;
+    let tone = if phase == RunPhase::Halted {
+        Tone::Warning
+    } else {
+        Tone::Normal
+    };
+    let reason = reason_of(phase);
+    let counts = status.machines;
+    let mut note = format!(
+        "{:?} {:?}: {} left, {} healthy, {} failed of {}",
+        run.spec.kind,
+        run.spec.direction,
+        counts.left,
+        counts.healthy,
+        counts.failed,
+        run.spec.machines
+    );
+    if let Some(halt) = &status.record.halt {
+        note = halt.reason.clone();
+    }
+    context.tell(&**run, tone, reason, note.clone());
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    let plan = ObjectKey::new(namespace, run.spec.plan_ref.name.as_str());
+    let found = context.cache().plans.get(&plan).cloned();
+    if let Some(plan) = found {
+        let name = run.metadata.name.as_deref().unwrap_or_default();
+        context.tell(&*plan, tone, reason, format!("{name}: {note}"));
+    }
+}
+
+/// Stable words: people and tools filter by them.
+fn reason_of(phase: RunPhase) -> &'static str {
+    match phase {
+        RunPhase::Pending => "Pending",
+        RunPhase::Synchronizing => "Synchronizing",
+        RunPhase::AwaitingCompleteSync => "AwaitingCompleteSync",
+        RunPhase::Leaving => "Leaving",
+        RunPhase::Entering => "Entering",
+        RunPhase::CommitPending => "CommitPending",
+        RunPhase::Committing => "Committing",
+        RunPhase::Committed => "Committed",
+        RunPhase::Halted => "Halted",
+        RunPhase::Rebuilding => "Rebuilding",
+        RunPhase::Withdrawing => "Withdrawing",
+        RunPhase::Returning => "Returning",
+        RunPhase::Cancelled => "Cancelled",
+        RunPhase::Reprotecting => "Reprotecting",
+        RunPhase::Protected => "Protected",
+        RunPhase::Standing => "Standing",
+        RunPhase::CleaningUp => "CleaningUp",
+        RunPhase::CleanedUp => "CleanedUp",
+    }
 }
 
 /// Says something on the run that is not the engine's word.
@@ -239,10 +328,17 @@ pub(crate) fn answered(
 }
 
 /// The instants at which running actions end by time: waits, and attempts that take too long.
-pub(crate) fn action_deadlines(spec: &RecoveryRunSpec, status: &RecoveryRunStatus) -> Vec<Timestamp> {
+pub(crate) fn action_deadlines(
+    spec: &RecoveryRunSpec,
+    status: &RecoveryRunStatus,
+) -> Vec<Timestamp> {
     let mut deadlines = Vec::new();
     for (group, record) in spec.groups.iter().zip(&status.record.groups) {
-        let pairs = group.before.iter().zip(&record.before).chain(group.after.iter().zip(&record.after));
+        let pairs = group
+            .before
+            .iter()
+            .zip(&record.before)
+            .chain(group.after.iter().zip(&record.after));
         for (action, state) in pairs {
             let (ActionState::Running, Some(since)) = (state.state, state.since) else {
                 continue;

@@ -13,13 +13,15 @@
 //! }
 //! ```
 
+mod name;
 mod proposal;
+mod situation;
 
 use drover_api::common::{RecoveryPointChoice, RecoveryPointType};
 use drover_api::value::RunName;
 use drover_api::{
-    DecisionAction, DecisionOutcome, MachineRun, ProtectedMachine, RecoveryRun,
-    RunDecision, RunDecisionSpec, RunRef,
+    DecisionAction, DecisionOutcome, MachineRun, ProtectedMachine, RecoveryRun, RunDecision,
+    RunDecisionSpec, RunRef,
 };
 use jiff::Timestamp;
 use kube::api::PostParams;
@@ -29,8 +31,8 @@ use serde::Serialize;
 use super::ask;
 use super::describe::machines_of;
 use crate::cli::{
-    Accept, Approve, Cancel, ChangePoint, Commit, CompleteSync, Reprotect, Resume, Risk, TextOrData,
-    Word,
+    Accept, Approve, Cancel, ChangePoint, Commit, CompleteSync, Reprotect, Resume, Risk,
+    TextOrData, Word,
 };
 use crate::cluster::access::{Access, block_on};
 use crate::cluster::error::failed;
@@ -41,7 +43,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::report::Report;
 use crate::reports::words;
-use proposal::{Proposal, Situation};
+use name::name_of;
+use proposal::Proposal;
+use situation::Situation;
 
 /// A suffix may be taken already; so many in a row never are.
 const MOST_NAMES: u64 = 10;
@@ -52,7 +56,9 @@ enum Say {
     /// A step; nothing for the run as a whole.
     Approve(Option<String>),
     Commit,
-    Cancel { discard: bool },
+    Cancel {
+        discard: bool,
+    },
     Resume,
     CompleteSync,
     ChangePoint(RecoveryPointChoice),
@@ -80,7 +86,12 @@ struct Row {
 /// # Errors
 /// When it cannot be decided, nobody confirms, or the answer is no.
 pub fn approve(arguments: &Approve, output: &mut Output) -> Result<Exit, Failure> {
-    decide(&arguments.run, &Say::Approve(arguments.step.clone()), &arguments.word, output)
+    decide(
+        &arguments.run,
+        &Say::Approve(arguments.step.clone()),
+        &arguments.word,
+        output,
+    )
 }
 
 /// Makes a failover final.
@@ -132,7 +143,12 @@ pub fn change_point(arguments: &ChangePoint, output: &mut Output) -> Result<Exit
 /// # Errors
 /// When it cannot be decided, nobody confirms, or the answer is no.
 pub fn accept(arguments: &Accept, output: &mut Output) -> Result<Exit, Failure> {
-    decide(&arguments.run, &Say::Accept(arguments.risk), &arguments.word, output)
+    decide(
+        &arguments.run,
+        &Say::Accept(arguments.risk),
+        &arguments.word,
+        output,
+    )
 }
 
 /// Protects machines in the other direction.
@@ -188,18 +204,26 @@ fn who(word: &Word) -> Result<String, Failure> {
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     };
-    word.by.clone().or_else(of_system).ok_or_else(|| Failure::Refused {
-        what: "it is not known who decides".to_owned(),
-        hint: "say so with --by".to_owned(),
-    })
+    word.by
+        .clone()
+        .or_else(of_system)
+        .ok_or_else(|| Failure::Refused {
+            what: "it is not known who decides".to_owned(),
+            hint: "say so with --by".to_owned(),
+        })
 }
 
 async fn look(access: &Access, name: &str) -> Result<Situation, Failure> {
     let (client, namespace) = (access.client(), Some(access.namespace()));
     let run: RecoveryRun = reading::one(client, namespace, name).await?;
     let machines = machines_of(client, namespace, &run).await?;
-    let protected = reading::typed::<ProtectedMachine>(client, namespace).await?.items;
-    let protected = protected.into_iter().filter(|each| is_part(each, &machines)).collect();
+    let protected = reading::typed::<ProtectedMachine>(client, namespace)
+        .await?
+        .items;
+    let protected = protected
+        .into_iter()
+        .filter(|each| is_part(each, &machines))
+        .collect();
     Ok(Situation {
         run,
         machines,
@@ -239,7 +263,12 @@ fn tell(seen: &Situation, proposal: &Proposal, output: &mut Output) {
     ));
     output.talk(&format!("  digest {}", run.spec.digest));
     for sentence in &proposal.sentences {
-        output.talk(&crate::text::wrapped(sentence, style.width(), "  - ", "    "));
+        output.talk(&crate::text::wrapped(
+            sentence,
+            style.width(),
+            "  - ",
+            "    ",
+        ));
     }
 }
 
@@ -286,8 +315,14 @@ impl Decision<'_> {
         match refused {
             None => Ok(Exit::Fine),
             Some(reason) => Err(Failure::Refused {
-                what: format!("refused: {}", reason.unwrap_or_else(|| "no reason is given".to_owned())),
-                hint: format!("`drover describe run {}` says how it stands", self.run.name_any()),
+                what: format!(
+                    "refused: {}",
+                    reason.unwrap_or_else(|| "no reason is given".to_owned())
+                ),
+                hint: format!(
+                    "`drover describe run {}` says how it stands",
+                    self.run.name_any()
+                ),
             }),
         }
     }
@@ -325,10 +360,14 @@ impl Decision<'_> {
     }
 
     fn spec(&self, say: &proposal::Decided) -> Result<RunDecisionSpec, Failure> {
-        let name: RunName = self.run.name_any().parse().map_err(|error| Failure::Refused {
-            what: format!("{error}"),
-            hint: "was the run made by Drover?".to_owned(),
-        })?;
+        let name: RunName = self
+            .run
+            .name_any()
+            .parse()
+            .map_err(|error| Failure::Refused {
+                what: format!("{error}"),
+                hint: "was the run made by Drover?".to_owned(),
+            })?;
         Ok(RunDecisionSpec {
             run_ref: RunRef {
                 name,
@@ -348,52 +387,5 @@ impl Decision<'_> {
         let timeout = self.word.timeout.as_std();
         super::wait::until(self.access, info, name, &Goal::Answer, timeout).await?;
         reading::one(self.access.client(), Some(self.access.namespace()), name).await
-    }
-}
-
-/// `shop-7-complete-sync-k3x9q1`. The run's name gives way where the whole would be too long.
-fn name_of(run: &str, action: DecisionAction, seed: u64) -> String {
-    const MOST: usize = 253;
-    let action = match action {
-        DecisionAction::Approve => "approve",
-        DecisionAction::Commit => "commit",
-        DecisionAction::Cancel => "cancel",
-        DecisionAction::Resume => "resume",
-        DecisionAction::CompleteSync => "complete-sync",
-        DecisionAction::ChangePoint => "change-point",
-        DecisionAction::AcceptDataLoss => "accept-data-loss",
-        DecisionAction::AcceptDiscard => "accept-discard",
-        DecisionAction::AcceptSplitBrain => "accept-split-brain",
-        DecisionAction::Reprotect => "reprotect",
-    };
-    let end = format!("-{action}-{}", suffix(seed));
-    let room = MOST.saturating_sub(end.len()).min(run.len());
-    format!("{}{end}", run[..room].trim_end_matches(['-', '.']))
-}
-
-/// Six letters and digits that differ from one microsecond to the next.
-fn suffix(seed: u64) -> String {
-    const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut rest = seed;
-    let mut suffix = String::with_capacity(6);
-    for _ in 0..6 {
-        let digit = usize::try_from(rest % 36).unwrap_or_default();
-        suffix.push(char::from(DIGITS[digit]));
-        rest /= 36;
-    }
-    suffix
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decision_is_named_after_its_run() {
-        let name = name_of("shop-7", DecisionAction::CompleteSync, 36 * 36 + 35);
-        assert_eq!(name, "shop-7-complete-sync-z01000");
-        assert_ne!(suffix(1), suffix(2));
-        let long = name_of(&"a".repeat(253), DecisionAction::AcceptSplitBrain, 7);
-        assert_eq!(long.len(), 253);
     }
 }

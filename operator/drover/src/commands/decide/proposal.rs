@@ -4,39 +4,22 @@
 //! only said early what it would surely refuse, from the same table of states.
 
 use drover_api::common::{RecoveryPointChoice, RunKind};
-use drover_api::{
-    Action, ActionRecord, ActionState, DecisionAction, MachineRun, MachineRunStatus,
-    ProtectedMachine, RecoveryRun, RunPhase, StepRef, StepState,
-};
-use drover_engine::lifecycle::{RUN, RunEvent};
+use drover_api::{ActionState, DecisionAction, RunPhase, StepRef};
+use drover_engine::lifecycle::RunEvent;
 use drover_engine::problem::did_you_mean;
-use jiff::Timestamp;
 
 use super::Say;
+use super::situation::{Situation, Step};
 use crate::cli::Risk;
 use crate::commands::ask::Confirmation;
 use crate::failure::Failure;
-use crate::reports::moments::{ago, full};
-use crate::reports::points::{Recoverable, recoverable};
-use crate::reports::progress::{self, Standing, is_up};
-use crate::reports::words;
+use crate::reports::moments::full;
+use crate::reports::points::Recoverable;
+use crate::reports::{progress, words};
 use crate::text::{count, elided};
 
 /// Machines that are named one by one.
 const MOST: usize = 8;
-
-/// A run as it was seen.
-#[derive(Debug)]
-pub struct Situation {
-    /// The run.
-    pub run: RecoveryRun,
-    /// The journals of its machines.
-    pub machines: Vec<MachineRun>,
-    /// Those machines, under protection.
-    pub protected: Vec<ProtectedMachine>,
-    /// When it was seen.
-    pub now: Timestamp,
-}
 
 /// What would be written, and what it would do.
 #[derive(Debug, PartialEq)]
@@ -98,24 +81,6 @@ pub fn judge(seen: &Situation, say: &Say, by: &str) -> Result<Proposal, Failure>
 }
 
 impl Situation {
-    fn name(&self) -> &str {
-        self.run.metadata.name.as_deref().unwrap_or_default()
-    }
-
-    fn phase(&self) -> RunPhase {
-        words::phase_of(&self.run)
-    }
-
-    fn source(&self) -> String {
-        let spec = &self.run.spec;
-        spec.sites.at(spec.direction.source()).to_string()
-    }
-
-    fn target(&self) -> String {
-        let spec = &self.run.spec;
-        spec.sites.at(spec.direction.target()).to_string()
-    }
-
     fn proposal(&self, sentences: Vec<String>, typed: bool, decisions: Vec<Decided>) -> Proposal {
         Proposal {
             sentences,
@@ -128,74 +93,16 @@ impl Situation {
         }
     }
 
-    /// Whether an event can happen now; a refusal otherwise.
-    fn possible(&self, event: RunEvent, what: &str) -> Result<(), Failure> {
-        match RUN.next(self.phase(), event) {
-            Some(_) => Ok(()),
-            None => Err(self.refused(what)),
-        }
-    }
-
-    fn refused(&self, what: &str) -> Failure {
-        Failure::Refused {
-            what: format!("{what}; this one is {:?}", self.phase()),
-            hint: format!("`drover describe run {}` says what waits for whom", self.name()),
-        }
-    }
-
-    fn standing(&self, machine: &MachineRun) -> Standing {
-        let record = progress::record(&self.run);
-        let groups = &self.run.spec.groups;
-        let position = groups.iter().position(|group| group.name == machine.spec.group);
-        let released = position.and_then(|position| record.groups.get(position));
-        let none = MachineRunStatus::default();
-        progress::standing(&self.run, released, machine.status.as_ref().unwrap_or(&none))
-    }
-
-    fn names(&self, is: impl Fn(&MachineRun) -> bool) -> Vec<String> {
-        let machines = self.machines.iter().filter(|machine| is(machine));
-        machines
-            .map(|machine| {
-                let machine = &machine.spec.machine;
-                format!("{}/{}", machine.protection_group, machine.name)
-            })
-            .collect()
-    }
-
-    fn failed(&self) -> Vec<String> {
-        self.names(|machine| self.standing(machine) == Standing::Failed)
-    }
-
-    fn up(&self) -> Vec<String> {
-        self.names(|machine| is_up(self.standing(machine)))
-    }
-
-    /// The first moment in which a machine ran at the target.
-    fn running_since(&self) -> Option<Timestamp> {
-        let entered = self.machines.iter().filter_map(|machine| {
-            let enter = &machine.status.as_ref()?.enter;
-            enter.at.filter(|_| enter.state == StepState::Done)
-        });
-        let record = progress::record(&self.run);
-        let released = record.groups.iter().filter_map(|group| group.enter_released);
-        entered.min().or_else(|| released.min())
-    }
-
-    fn written_since(&self) -> String {
-        match self.running_since() {
-            Some(since) => format!(
-                "what machines wrote at {} since {} UTC ({})",
-                self.target(),
-                full(since),
-                ago(since, self.now)
-            ),
-            None => format!("what machines wrote at {}", self.target()),
-        }
-    }
-
     fn commit(&self) -> Result<Proposal, Failure> {
-        self.possible(RunEvent::CommitDecided, "a run is committed while it is CommitPending")?;
-        let points: u64 = self.recoverable().iter().map(|each| u64::from(each.points)).sum();
+        self.possible(
+            RunEvent::CommitDecided,
+            "a run is committed while it is CommitPending",
+        )?;
+        let points: u64 = self
+            .recoverable()
+            .iter()
+            .map(|each| u64::from(each.points))
+            .sum();
         let mut sentences = vec![format!(
             "{} stay at {} for good: {}",
             count(self.up().len(), "machine"),
@@ -216,7 +123,10 @@ impl Situation {
                 elided(&failed, MOST)
             ));
         }
-        sentences.push(format!("going back to {} is another failover then", self.source()));
+        sentences.push(format!(
+            "going back to {} is another failover then",
+            self.source()
+        ));
         Ok(self.proposal(sentences, true, vec![Decided::just(DecisionAction::Commit)]))
     }
 
@@ -245,7 +155,11 @@ impl Situation {
                 self.target(),
                 self.source()
             )];
-            return Ok(self.proposal(sentences, false, vec![Decided::just(DecisionAction::Cancel)]));
+            return Ok(self.proposal(
+                sentences,
+                false,
+                vec![Decided::just(DecisionAction::Cancel)],
+            ));
         }
         self.possible(RunEvent::CancelDecidedAfterEntry, what)?;
         let accepted = progress::record(&self.run).accepted.discard_target_writes;
@@ -285,14 +199,22 @@ impl Situation {
         if !failed.is_empty() {
             sentences.push(format!("machines that failed: {}", elided(&failed, MOST)));
         }
-        Ok(self.proposal(sentences, false, vec![Decided::just(DecisionAction::Resume)]))
+        Ok(self.proposal(
+            sentences,
+            false,
+            vec![Decided::just(DecisionAction::Resume)],
+        ))
     }
 
     fn complete_sync(&self) -> Result<Proposal, Failure> {
         if self.phase() != RunPhase::AwaitingCompleteSync {
             return Err(self.refused("no synchronisation is held"));
         }
-        let pending: u64 = self.recoverable().iter().map(|each| each.pending_bytes).sum();
+        let pending: u64 = self
+            .recoverable()
+            .iter()
+            .map(|each| each.pending_bytes)
+            .sum();
         let sentences = vec![format!(
             "{} stop at {} now, send what is left ({}), and start at {}",
             words::machines(self.run.spec.machines),
@@ -300,7 +222,11 @@ impl Situation {
             drover_api::value::humanize(pending),
             self.target()
         )];
-        Ok(self.proposal(sentences, false, vec![Decided::just(DecisionAction::CompleteSync)]))
+        Ok(self.proposal(
+            sentences,
+            false,
+            vec![Decided::just(DecisionAction::CompleteSync)],
+        ))
     }
 
     fn change_point(&self, point: &RecoveryPointChoice) -> Result<Proposal, Failure> {
@@ -321,9 +247,15 @@ impl Situation {
             ),
             format!("{} is LOST", self.written_since()),
         ];
-        let used = self.machines.iter().filter_map(|machine| machine.status.as_ref()?.point.as_ref());
+        let used = self
+            .machines
+            .iter()
+            .filter_map(|machine| machine.status.as_ref()?.point.as_ref());
         if let Some(oldest) = used.map(|point| point.at).min() {
-            sentences.push(format!("they run from points of {} UTC or later now", full(oldest)));
+            sentences.push(format!(
+                "they run from points of {} UTC or later now",
+                full(oldest)
+            ));
         }
         let decided = Decided {
             point: Some(point.clone()),
@@ -354,14 +286,20 @@ impl Situation {
         let mut sentences = vec![allowed];
         sentences.extend(all.iter().take(MOST).map(Recoverable::sentence));
         if all.len() > MOST {
-            sentences.push(format!("… and {}, with younger points", count(all.len() - MOST, "more machine")));
+            sentences.push(format!(
+                "… and {}, with younger points",
+                count(all.len() - MOST, "more machine")
+            ));
         }
         sentences
     }
 
     fn split_brain(&self) -> Vec<String> {
         let unproven = self.names(|machine| {
-            machine.status.as_ref().is_none_or(|status| status.left.is_none())
+            machine
+                .status
+                .as_ref()
+                .is_none_or(|status| status.left.is_none())
         });
         vec![
             format!(
@@ -372,10 +310,6 @@ impl Situation {
             ),
             "they may serve at both sites at once, and their data may part for good".to_owned(),
         ]
-    }
-
-    fn recoverable(&self) -> Vec<Recoverable> {
-        recoverable(&self.protected, self.now)
     }
 
     fn reprotect(&self) -> Result<Proposal, Failure> {
@@ -389,13 +323,21 @@ impl Situation {
             self.source(),
             self.source()
         )];
-        Ok(self.proposal(sentences, true, vec![Decided::just(DecisionAction::Reprotect)]))
+        Ok(self.proposal(
+            sentences,
+            true,
+            vec![Decided::just(DecisionAction::Reprotect)],
+        ))
     }
 
     /// The run as a whole, before it does anything.
     fn approve_run(&self, by: &str) -> Result<Proposal, Failure> {
         let record = progress::record(&self.run);
-        let Some(needed) = self.run.spec.approvals.filter(|_| self.phase() == RunPhase::Pending)
+        let Some(needed) = self
+            .run
+            .spec
+            .approvals
+            .filter(|_| self.phase() == RunPhase::Pending)
         else {
             return Err(Failure::Refused {
                 what: "the run as a whole does not wait for an approval".to_owned(),
@@ -415,9 +357,16 @@ impl Situation {
                 self.source(),
                 self.target()
             ),
-            format!("{} of {needed} approvals are there", record.approved_by.len()),
+            format!(
+                "{} of {needed} approvals are there",
+                record.approved_by.len()
+            ),
         ];
-        Ok(self.proposal(sentences, false, vec![Decided::just(DecisionAction::Approve)]))
+        Ok(self.proposal(
+            sentences,
+            false,
+            vec![Decided::just(DecisionAction::Approve)],
+        ))
     }
 
     fn approve(&self, step: &str, by: &str) -> Result<Proposal, Failure> {
@@ -429,13 +378,22 @@ impl Situation {
         let Some(manual) = &action.manual else {
             return Err(Failure::Refused {
                 what: format!("{step} is not a manual step"),
-                hint: format!("`drover describe run {}` says what waits for whom", self.name()),
+                hint: format!(
+                    "`drover describe run {}` says what waits for whom",
+                    self.name()
+                ),
             });
         };
         if state.state != ActionState::Running {
             return Err(Failure::Refused {
-                what: format!("{step} does not wait for an approval now: it is {:?}", state.state),
-                hint: format!("`drover describe run {}` says what waits for whom", self.name()),
+                what: format!(
+                    "{step} does not wait for an approval now: it is {:?}",
+                    state.state
+                ),
+                hint: format!(
+                    "`drover describe run {}` says what waits for whom",
+                    self.name()
+                ),
             });
         }
         if state.approved_by.iter().any(|each| each == by) {
@@ -446,7 +404,11 @@ impl Situation {
         }
         let sentences = vec![
             manual.message.clone(),
-            format!("{} of {} approvals are there", state.approved_by.len(), manual.approvals),
+            format!(
+                "{} of {} approvals are there",
+                state.approved_by.len(),
+                manual.approvals
+            ),
         ];
         let decided = Decided {
             step: Some(StepRef {
@@ -458,35 +420,16 @@ impl Situation {
         Ok(self.proposal(sentences, false, vec![decided]))
     }
 
-    /// All steps as `GROUP/ACTION`.
-    fn steps(&self) -> Vec<(String, drover_api::value::StepName, Action, ActionRecord)> {
-        let record = progress::record(&self.run);
-        let mut steps = Vec::new();
-        for (position, group) in self.run.spec.groups.iter().enumerate() {
-            let done = record.groups.get(position).cloned().unwrap_or_default();
-            let sides = [(&group.before, done.before), (&group.after, done.after)];
-            for (actions, states) in sides {
-                for (index, action) in actions.iter().enumerate() {
-                    let state = states.get(index).cloned().unwrap_or_default();
-                    let name = format!("{}/{}", group.name, action.name);
-                    steps.push((name, group.name.clone(), action.clone(), state));
-                }
-            }
-        }
-        steps
-    }
-
-    fn no_such_step(
-        &self,
-        step: &str,
-        steps: &[(String, drover_api::value::StepName, Action, ActionRecord)],
-    ) -> Failure {
+    fn no_such_step(&self, step: &str, steps: &[Step]) -> Failure {
         let manual: Vec<&str> = steps
             .iter()
             .filter(|(_, _, action, _)| action.manual.is_some())
             .map(|(name, ..)| name.as_str())
             .collect();
-        let hint = match (did_you_mean(step, manual.iter().copied()), manual.as_slice()) {
+        let hint = match (
+            did_you_mean(step, manual.iter().copied()),
+            manual.as_slice(),
+        ) {
             (Some(meant), _) => format!("did you mean {meant}?"),
             (None, []) => "the run has no manual steps".to_owned(),
             (None, names) => format!("its manual steps are {}", elided(names, MOST)),

@@ -39,7 +39,10 @@ pub fn drill(
         let text = if expires <= now {
             format!("expired {} ago", ago(expires, now))
         } else {
-            format!("in {}; then its machines go and this object stays", ago(now, expires))
+            format!(
+                "in {}; then its machines go and this object stays",
+                ago(now, expires)
+            )
         };
         page.fact("expires", text);
     }

@@ -26,33 +26,58 @@ pub fn group(
         Some(ready) => (format!("not ready: {}", ready.message), Mood::Notable),
         None => ("nobody looked at it yet".to_owned(), Mood::Notable),
     };
-    let mut page = Page::new(style, &title("ProtectionGroup", &group.metadata), &said, mood);
+    let mut page = Page::new(
+        style,
+        &title("ProtectionGroup", &group.metadata),
+        &said,
+        mood,
+    );
     deletion(&mut page, &group.metadata, now);
     observed(&mut page, &group.metadata, status.observed_generation);
     let spec = &group.spec;
-    page.fact("sites", format!("primary {}, secondary {}", spec.sites.primary, spec.sites.secondary));
+    page.fact(
+        "sites",
+        format!(
+            "primary {}, secondary {}",
+            spec.sites.primary, spec.sites.secondary
+        ),
+    );
     page.fact("policy", spec.policy_ref.name.as_str());
     page.fact("consistency", format!("{:?}", spec.consistency));
     page.fact("purpose", format!("{:?}", spec.purpose));
-    page.fact("on deletion", match spec.deletion_policy {
-        DeletionPolicy::Retain => "the copies stay (Retain)",
-        DeletionPolicy::RemoveReplica => "the copies are removed (RemoveReplica)",
-    });
+    page.fact(
+        "on deletion",
+        match spec.deletion_policy {
+            DeletionPolicy::Retain => "the copies stay (Retain)",
+            DeletionPolicy::RemoveReplica => "the copies are removed (RemoveReplica)",
+        },
+    );
     if let Some(members) = &status.members {
         let failed = members.failed > 0;
         page.fact_as(
             "members",
             format!(
                 "{}: {} protected, {} on the way, {} resynchronising, {} failed",
-                members.total, members.protected, members.enabling, members.resynchronizing, members.failed
+                members.total,
+                members.protected,
+                members.enabling,
+                members.resynchronizing,
+                members.failed
             ),
             if failed { Mood::Bad } else { Mood::Plain },
         );
     }
-    page.maybe("worst RPO", status.worst_rpo.as_ref().map(ToString::to_string));
+    page.maybe(
+        "worst RPO",
+        status.worst_rpo.as_ref().map(ToString::to_string),
+    );
     if !status.no_longer_matching.is_empty() {
         let names = elided(&status.no_longer_matching, 6);
-        page.fact_as("no match", format!("{names}; still protected"), Mood::Notable);
+        page.fact_as(
+            "no match",
+            format!("{names}; still protected"),
+            Mood::Notable,
+        );
     }
     members(&mut page, machines);
     page.conditions(&status.conditions, now);
@@ -65,7 +90,11 @@ fn members(page: &mut Page, machines: &[ProtectedMachine]) {
     }
     page.section("Members");
     let phase = |machine: &ProtectedMachine| {
-        machine.status.as_ref().map(|status| status.phase).unwrap_or_default()
+        machine
+            .status
+            .as_ref()
+            .map(|status| status.phase)
+            .unwrap_or_default()
     };
     let mut sorted: Vec<&ProtectedMachine> = machines.iter().collect();
     let protected = drover_api::MachinePhase::Protected;
@@ -93,12 +122,18 @@ fn members(page: &mut Page, machines: &[ProtectedMachine]) {
                 .and_then(|status| status.active_site)
                 .map_or("-", drover_api::common::SiteRole::as_str)
                 .into(),
-            rpo.map_or_else(|| "-".to_owned(), ToString::to_string).into(),
-            replication.map_or_else(|| "-".to_owned(), |seen| seen.recovery_points.to_string()).into(),
+            rpo.map_or_else(|| "-".to_owned(), ToString::to_string)
+                .into(),
+            replication
+                .map_or_else(|| "-".to_owned(), |seen| seen.recovery_points.to_string())
+                .into(),
         ]);
     }
     page.table(&table);
     if sorted.len() > MOST {
-        page.paragraph(&format!("… and {}", count(sorted.len() - MOST, "more machine")));
+        page.paragraph(&format!(
+            "… and {}",
+            count(sorted.len() - MOST, "more machine")
+        ));
     }
 }

@@ -24,10 +24,19 @@ pub fn machine(machine: &ProtectedMachine, now: Timestamp, style: Style) -> Stri
     let spec = &machine.spec;
     page.fact("machine", &spec.machine);
     page.fact("group", spec.group_ref.name.as_str());
-    page.fact("sites", format!("primary {}, secondary {}", spec.sites.primary, spec.sites.secondary));
-    page.maybe("active at", status.active_site.map(|role| {
-        format!("{} ({})", role.as_str(), spec.sites.at(role))
-    }));
+    page.fact(
+        "sites",
+        format!(
+            "primary {}, secondary {}",
+            spec.sites.primary, spec.sites.secondary
+        ),
+    );
+    page.maybe(
+        "active at",
+        status
+            .active_site
+            .map(|role| format!("{} ({})", role.as_str(), spec.sites.at(role))),
+    );
     page.maybe("run", status.run.as_ref().map(ToString::to_string));
     page.fact("purpose", format!("{:?}", spec.purpose));
     page.fact("on deletion", format!("{:?}", spec.deletion_policy));
@@ -56,8 +65,13 @@ fn replication(page: &mut Page, status: &drover_api::ProtectedMachineStatus, now
     page.fact("replication", format!("towards {}", seen.towards.as_str()));
     page.maybe("RPO", seen.rpo.as_ref().map(ToString::to_string));
     page.fact("not sent", humanize(seen.pending_bytes));
-    let newest = seen.newest_point.map(|at| format!(", the newest {} old", ago(at, now)));
-    page.fact("points", format!("{}{}", seen.recovery_points, newest.unwrap_or_default()));
+    let newest = seen
+        .newest_point
+        .map(|at| format!(", the newest {} old", ago(at, now)));
+    page.fact(
+        "points",
+        format!("{}{}", seen.recovery_points, newest.unwrap_or_default()),
+    );
     if let Some(progress) = &seen.progress {
         let whole = progress.bytes_total.max(1);
         let percent = u128::from(progress.bytes_done) * 100 / u128::from(whole);
@@ -73,7 +87,10 @@ fn replication(page: &mut Page, status: &drover_api::ProtectedMachineStatus, now
 }
 
 fn instances(page: &mut Page, machine: &ProtectedMachine, now: Timestamp) {
-    let instances = machine.status.as_ref().map(|status| status.instances.as_slice());
+    let instances = machine
+        .status
+        .as_ref()
+        .map(|status| status.instances.as_slice());
     let Some(instances) = instances.filter(|instances| !instances.is_empty()) else {
         return;
     };

@@ -49,7 +49,11 @@ fn deletion(page: &mut Page, metadata: &kube::core::ObjectMeta, now: Timestamp) 
     if let Some(since) = &metadata.deletion_timestamp {
         let held = metadata.finalizers.clone().unwrap_or_default().join(", ");
         let ago = super::moments::ago(since.0, now);
-        page.fact_as("deleting", format!("for {ago} now, held by {held}"), Mood::Notable);
+        page.fact_as(
+            "deleting",
+            format!("for {ago} now, held by {held}"),
+            Mood::Notable,
+        );
     }
 }
 

@@ -18,10 +18,15 @@ pub fn other(
     now: Timestamp,
     style: Style,
 ) -> String {
-    let conditions = object.pointer("/status/conditions").cloned().unwrap_or_default();
+    let conditions = object
+        .pointer("/status/conditions")
+        .cloned()
+        .unwrap_or_default();
     let conditions: Vec<Condition> = serde_json::from_value(conditions).unwrap_or_default();
     let ready = crate::reports::words::condition(&conditions, drover_api::conditions::READY);
-    let said = object.pointer("/status/outcome").or_else(|| object.pointer("/status/phase"));
+    let said = object
+        .pointer("/status/outcome")
+        .or_else(|| object.pointer("/status/phase"));
     let (said, mood) = match (said.and_then(Value::as_str), ready) {
         (Some(said), _) => (said.to_owned(), Mood::Plain),
         (None, Some(ready)) if ready.status == "True" => ("Ready".to_owned(), Mood::Good),

@@ -24,11 +24,18 @@ pub struct Around {
 pub fn plan(plan: &RecoveryPlan, around: &Around, now: Timestamp, style: Style) -> String {
     let run = around.current.as_ref().map(|(run, _)| run);
     let (state, note, attention) = overview::state(plan, run);
-    let said = if note.is_empty() { state } else { format!("{state}, {note}") };
+    let said = if note.is_empty() {
+        state
+    } else {
+        format!("{state}, {note}")
+    };
     let mood = if attention { Mood::Notable } else { Mood::Good };
     let mut page = Page::new(style, &title("RecoveryPlan", &plan.metadata), &said, mood);
     deletion(&mut page, &plan.metadata, now);
-    let seen = plan.status.as_ref().and_then(|status| status.observed_generation);
+    let seen = plan
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
     observed(&mut page, &plan.metadata, seen);
     declared(&mut page, plan, now);
     forecast(&mut page, plan, now);
@@ -67,11 +74,16 @@ fn declared(page: &mut Page, plan: &RecoveryPlan, now: Timestamp) {
         } else {
             format!("expires in {}", ago(now, request.expires))
         };
-        page.fact("request", format!("{} ({:?}), {expiry}", request.id, request.kind));
+        page.fact(
+            "request",
+            format!("{} ({:?}), {expiry}", request.id, request.kind),
+        );
     }
     if let Some(served) = status.and_then(|status| status.intent_served.as_ref()) {
         let request = served.request_id.as_ref();
-        let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
+        let request = request
+            .map(|id| format!(", request {id}"))
+            .unwrap_or_default();
         let site = served.active_site.as_str();
         let run = served.run.as_ref().map_or_else(
             || "found as it is, without a run".to_owned(),
@@ -85,10 +97,18 @@ fn declared(page: &mut Page, plan: &RecoveryPlan, now: Timestamp) {
         (CommitPolicy::Manual, _) => "by a person".to_owned(),
     };
     page.fact("commit", commit);
-    let actions: usize = spec.groups.iter().map(|group| group.before.len() + group.after.len()).sum();
+    let actions: usize = spec
+        .groups
+        .iter()
+        .map(|group| group.before.len() + group.after.len())
+        .sum();
     page.fact(
         "groups",
-        format!("{}, {}", count(spec.groups.len(), "group"), count(actions, "action")),
+        format!(
+            "{}, {}",
+            count(spec.groups.len(), "group"),
+            count(actions, "action")
+        ),
     );
     if let Some(at) = status.and_then(|status| status.last_green_drill) {
         page.fact("last drill", format!("passed {} ago", ago(at, now)));
@@ -97,12 +117,24 @@ fn declared(page: &mut Page, plan: &RecoveryPlan, now: Timestamp) {
 
 fn forecast(page: &mut Page, plan: &RecoveryPlan, _now: Timestamp) {
     let objectives = plan.spec.objectives.as_ref();
-    let Some(forecast) = plan.status.as_ref().and_then(|status| status.forecast.as_ref()) else {
+    let Some(forecast) = plan
+        .status
+        .as_ref()
+        .and_then(|status| status.forecast.as_ref())
+    else {
         if let Some(objectives) = objectives {
             let text = |each: &Option<drover_api::value::Duration>| {
-                each.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+                each.as_ref()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string)
             };
-            page.fact("objectives", format!("RTO {}, RPO {}", text(&objectives.rto), text(&objectives.rpo)));
+            page.fact(
+                "objectives",
+                format!(
+                    "RTO {}, RPO {}",
+                    text(&objectives.rto),
+                    text(&objectives.rpo)
+                ),
+            );
         }
         return;
     };
@@ -113,11 +145,22 @@ fn forecast(page: &mut Page, plan: &RecoveryPlan, _now: Timestamp) {
     };
     page.fact(
         "forecast",
-        format!("{}, {source}", count(usize::try_from(forecast.waves).unwrap_or(0), "wave")),
+        format!(
+            "{}, {source}",
+            count(usize::try_from(forecast.waves).unwrap_or(0), "wave")
+        ),
     );
     let measures = [
-        ("RTO", &forecast.rto, objectives.and_then(|each| each.rto.as_ref())),
-        ("RPO", &forecast.rpo, objectives.and_then(|each| each.rpo.as_ref())),
+        (
+            "RTO",
+            &forecast.rto,
+            objectives.and_then(|each| each.rto.as_ref()),
+        ),
+        (
+            "RPO",
+            &forecast.rpo,
+            objectives.and_then(|each| each.rpo.as_ref()),
+        ),
     ];
     for (name, expected, objective) in measures {
         let missed = objective.is_some_and(|objective| expected > objective);

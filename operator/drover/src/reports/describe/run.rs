@@ -51,10 +51,22 @@ fn facts(page: &mut Page, run: &RecoveryRun, report: &Report, now: Timestamp) {
     if let Some(started) = report.started {
         page.fact("began", format!("{} ago", ago(started, now)));
     }
-    let since = report.result.since.map(|since| format!(", for {}", ago(since, now)));
-    page.fact("phase", format!("{:?}{}", report.result.phase, since.unwrap_or_default()));
-    let record = run.status.as_ref().and_then(|status| status.record.recovery_point.as_ref());
-    page.fact("point", words::point(record.unwrap_or(&run.spec.recovery_point)));
+    let since = report
+        .result
+        .since
+        .map(|since| format!(", for {}", ago(since, now)));
+    page.fact(
+        "phase",
+        format!("{:?}{}", report.result.phase, since.unwrap_or_default()),
+    );
+    let record = run
+        .status
+        .as_ref()
+        .and_then(|status| status.record.recovery_point.as_ref());
+    page.fact(
+        "point",
+        words::point(record.unwrap_or(&run.spec.recovery_point)),
+    );
     for (name, measure) in [("RTO", &report.rto), ("RPO", &report.rpo)] {
         page.fact(name, text::measured(measure));
     }
@@ -79,7 +91,11 @@ fn by_standing(page: &mut Page, report: &Report) {
     }
     page.section("Machines");
     for (standing, names) in by {
-        let mood = if standing == Standing::Failed { Mood::Bad } else { Mood::Plain };
+        let mood = if standing == Standing::Failed {
+            Mood::Bad
+        } else {
+            Mood::Plain
+        };
         let names = format!("{}: {}", names.len(), crate::text::elided(&names, 6));
         page.fact_as(standing.as_str(), names, mood);
     }
@@ -97,7 +113,9 @@ fn failures(page: &mut Page, run: &RecoveryRun, report: &Report) {
         .collect();
     page.list(&sentences, Mood::Bad);
     let name = run.metadata.name.as_deref().unwrap_or_default();
-    page.paragraph(&format!("`drover report {name}` has the times and all machines"));
+    page.paragraph(&format!(
+        "`drover report {name}` has the times and all machines"
+    ));
 }
 
 fn answered(page: &mut Page, report: &Report) {
@@ -113,7 +131,9 @@ fn answered(page: &mut Page, report: &Report) {
         Column::wrapped("WHY"),
     ]);
     for decision in &report.decisions {
-        let what = decision.action.map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
+        let what = decision
+            .action
+            .map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
         let why = decision.refused_because.as_ref().or(decision.why.as_ref());
         table.row(vec![
             clock(decision.at).into(),
@@ -131,14 +151,19 @@ fn open(page: &mut Page, report: &Report, decisions: &[RunDecision], now: Timest
     let answered = |each: &RunDecision| {
         let name = each.metadata.name.as_deref().unwrap_or_default();
         report.decisions.iter().any(|entry| entry.name == name)
-            || each.status.as_ref().is_some_and(|status| status.outcome.is_some())
+            || each
+                .status
+                .as_ref()
+                .is_some_and(|status| status.outcome.is_some())
     };
     let open: Vec<String> = decisions
         .iter()
         .filter(|each| !answered(each))
         .map(|each| {
             let since = each.metadata.creation_timestamp.as_ref();
-            let since = since.map(|at| format!(", {} ago", ago(at.0, now))).unwrap_or_default();
+            let since = since
+                .map(|at| format!(", {} ago", ago(at.0, now)))
+                .unwrap_or_default();
             format!("{:?} by {}{since}", each.spec.action, each.spec.by)
         })
         .collect();

@@ -31,14 +31,25 @@ pub fn site(site: &Site, now: Timestamp, style: Style) -> String {
     page.fact("fabric", site.spec.fabric.driver());
     page.fact("time zone", site.spec.time_zone.to_string());
     if site.spec.maintenance.is_some() {
-        page.fact_as("maintenance", "yes: everything automatic is held", Mood::Notable);
+        page.fact_as(
+            "maintenance",
+            "yes: everything automatic is held",
+            Mood::Notable,
+        );
     }
     match site.spec.tenants.len() {
-        0 => page.fact_as("tenants", "none, so nobody may protect machines here", Mood::Notable),
+        0 => page.fact_as(
+            "tenants",
+            "none, so nobody may protect machines here",
+            Mood::Notable,
+        ),
         number => page.fact("tenants", number.to_string()),
     }
     if let Some(seen) = &status.inventory {
-        page.fact("machines", format!("{}, {} of them protected", seen.machines, seen.protected));
+        page.fact(
+            "machines",
+            format!("{}, {} of them protected", seen.machines, seen.protected),
+        );
     }
     if let Some(free) = &status.capacity {
         page.fact(

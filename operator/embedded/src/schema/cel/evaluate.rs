@@ -29,13 +29,11 @@ pub(super) enum Verdict {
 pub(super) fn ask(rule: &Rule, node: &Node, new: &Value, old: Option<&Value>) -> Verdict {
     let holds = match &rule.test {
         Test::Unchanged => Ok(old.is_none_or(|old| equal(Some(node), new, old))),
-        Test::Expression(expression) => {
-            match run(expression, node, new, old, rule.optional_old) {
-                Ok(Cel::Bool(holds)) => Ok(holds),
-                Ok(_) => Err("no such overload".to_owned()),
-                Err(why) => Err(why),
-            }
-        }
+        Test::Expression(expression) => match run(expression, node, new, old, rule.optional_old) {
+            Ok(Cel::Bool(holds)) => Ok(holds),
+            Ok(_) => Err("no such overload".to_owned()),
+            Err(why) => Err(why),
+        },
     };
     match holds {
         Ok(true) => Verdict::Holds,
@@ -75,7 +73,10 @@ fn run(
             context.add_variable_from_value("oldSelf", old);
         }
     }
-    expression.program.execute(&context).map_err(|error| worded(&error.to_string()))
+    expression
+        .program
+        .execute(&context)
+        .map_err(|error| worded(&error.to_string()))
 }
 
 /// `No such key: a` begins with a small letter in the real server.
@@ -88,7 +89,9 @@ fn worded(error: &str) -> String {
 
 /// The words of a message expression, unless they are none.
 fn said(value: Cel) -> Option<String> {
-    let Cel::String(text) = value else { return None };
+    let Cel::String(text) = value else {
+        return None;
+    };
     let text = text.trim();
     let is_fit = !text.is_empty() && !text.contains('\n') && text.len() <= LONGEST_MESSAGE;
     is_fit.then(|| text.to_owned())

@@ -61,13 +61,20 @@ pub(super) fn compile(
     node: &Node,
     at: &str,
 ) -> Result<Vec<Rule>, SchemaError> {
-    let compiled = rules.iter().filter(|rule| !rule.rule.trim().is_empty()).map(|rule| {
-        compile_one(rule, node).map_err(|why| SchemaError::Rule {
-            at: if at.is_empty() { "the schema".to_owned() } else { at.to_owned() },
-            rule: rule.rule.clone(),
-            why,
-        })
-    });
+    let compiled = rules
+        .iter()
+        .filter(|rule| !rule.rule.trim().is_empty())
+        .map(|rule| {
+            compile_one(rule, node).map_err(|why| SchemaError::Rule {
+                at: if at.is_empty() {
+                    "the schema".to_owned()
+                } else {
+                    at.to_owned()
+                },
+                rule: rule.rule.clone(),
+                why,
+            })
+        });
     compiled.collect()
 }
 
@@ -88,11 +95,19 @@ fn compile_one(rule: &ValidationRule, node: &Node) -> Result<Rule, String> {
     if optional_old && !compares {
         return Err("optionalOldSelf needs oldSelf".to_owned());
     }
-    let given = rule.message.as_deref().map(str::trim).filter(|words| !words.is_empty());
+    let given = rule
+        .message
+        .as_deref()
+        .map(str::trim)
+        .filter(|words| !words.is_empty());
     let words = given.unwrap_or(rule.rule.trim());
     let is_unchanged = !optional_old && asks_for_no_change(expression.program.expression());
     Ok(Rule {
-        test: if is_unchanged { Test::Unchanged } else { Test::Expression(expression) },
+        test: if is_unchanged {
+            Test::Unchanged
+        } else {
+            Test::Expression(expression)
+        },
         words: words.to_owned(),
         has_message: given.is_some(),
         message,
@@ -109,7 +124,11 @@ fn compile_one(rule: &ValidationRule, node: &Node) -> Result<Rule, String> {
 fn expression(text: &str, node: &Node) -> Result<Expression, String> {
     let program = Program::compile(text).map_err(|error| error.to_string())?;
     let (of_self, of_old) = scope::reads(program.expression(), node)?;
-    Ok(Expression { program, of_self, of_old })
+    Ok(Expression {
+        program,
+        of_self,
+        of_old,
+    })
 }
 
 fn reason(reason: Option<&str>) -> Result<FieldReason, String> {
@@ -123,10 +142,10 @@ fn reason(reason: Option<&str>) -> Result<FieldReason, String> {
 }
 
 fn asks_for_no_change(expression: &kube_cel::cel::IdedExpr) -> bool {
-    let Expr::Call(call) = &expression.expr else { return false };
-    let is = |index: usize, name: &str| {
-        matches!(call.args.get(index).map(|arg| &arg.expr), Some(Expr::Ident(ident)) if ident == name)
+    let Expr::Call(call) = &expression.expr else {
+        return false;
     };
+    let is = |index: usize, name: &str| matches!(call.args.get(index).map(|arg| &arg.expr), Some(Expr::Ident(ident)) if ident == name);
     call.func_name == "_==_"
         && (is(0, "self") && is(1, "oldSelf") || is(0, "oldSelf") && is(1, "self"))
 }
@@ -134,7 +153,11 @@ fn asks_for_no_change(expression: &kube_cel::cel::IdedExpr) -> bool {
 impl Rule {
     /// What whoever breaks the rule is told, when no expression says it.
     fn complaint(&self) -> String {
-        if self.has_message { self.words.clone() } else { format!("failed rule: {}", self.words) }
+        if self.has_message {
+            self.words.clone()
+        } else {
+            format!("failed rule: {}", self.words)
+        }
     }
 }
 

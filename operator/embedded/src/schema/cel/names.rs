@@ -135,13 +135,32 @@ pub(super) fn is_function(name: &str) -> bool {
 
 pub(super) fn is_qualified(space: &str, name: &str) -> bool {
     let parts = |known: &&str| known.split_once('.') == Some((space, name));
-    QUALIFIED.iter().any(|known| parts(known))
+    QUALIFIED.iter().any(parts)
 }
 
 /// Words that CEL keeps for itself; a field of such a name is written with underscores around it.
 const RESERVED: &[&str] = &[
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
-    "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
 ];
 
 /// A property's name as rules write it; none where they cannot.

@@ -46,7 +46,12 @@ enum Shape<'n> {
 ///
 /// If it names what is not there.
 pub(super) fn reads(expression: &IdedExpr, node: &Node) -> Result<(Reads, Reads), String> {
-    let mut scope = Scope { node, bound: Vec::new(), new: Reads::default(), old: Reads::default() };
+    let mut scope = Scope {
+        node,
+        bound: Vec::new(),
+        new: Reads::default(),
+        old: Reads::default(),
+    };
     scope.visit(expression)?;
     Ok((scope.new, scope.old))
 }
@@ -82,7 +87,9 @@ impl<'n> Scope<'n> {
                 Ok(Shape::Unknown)
             }
             Expr::Literal(_) => Ok(Shape::Unknown),
-            Expr::Struct(_) | Expr::Unspecified => Err("objects cannot be made in rules".to_owned()),
+            Expr::Struct(_) | Expr::Unspecified => {
+                Err("objects cannot be made in rules".to_owned())
+            }
         }
     }
 
@@ -121,9 +128,10 @@ impl<'n> Scope<'n> {
     fn call(&mut self, call: &CallExpr) -> Result<Shape<'n>, String> {
         let mut is_known = names::is_function(&call.func_name);
         match call.target.as_deref() {
-            Some(IdedExpr { expr: Expr::Ident(space), .. })
-                if names::is_qualified(space, &call.func_name) =>
-            {
+            Some(IdedExpr {
+                expr: Expr::Ident(space),
+                ..
+            }) if names::is_qualified(space, &call.func_name) => {
                 is_known = true;
             }
             Some(target) => {
@@ -153,16 +161,13 @@ impl<'n> Scope<'n> {
         let depth = self.bound.len();
         let is_list = matches!(range, Shape::Node(node) if node.kind == Kind::Array);
         let element = element_of(range);
-        match &all.iter_var2 {
-            Some(second) => {
-                self.bound.push((all.iter_var.clone(), Shape::Unknown));
-                self.bound.push((second.clone(), element));
-            }
+        if let Some(second) = &all.iter_var2 {
+            self.bound.push((all.iter_var.clone(), Shape::Unknown));
+            self.bound.push((second.clone(), element));
+        } else {
             // Over a map the variable is the key.
-            None => {
-                let shape = if is_list { element } else { Shape::Unknown };
-                self.bound.push((all.iter_var.clone(), shape));
-            }
+            let shape = if is_list { element } else { Shape::Unknown };
+            self.bound.push((all.iter_var.clone(), shape));
         }
         self.bound.push((all.accu_var.clone(), Shape::Unknown));
         for part in [&all.loop_cond, &all.loop_step, &all.result] {
@@ -174,14 +179,20 @@ impl<'n> Scope<'n> {
 }
 
 fn field_of<'n>(shape: Shape<'n>, name: &str) -> Result<Shape<'n>, String> {
-    let Shape::Node(node) = shape else { return Ok(Shape::Unknown) };
+    let Shape::Node(node) = shape else {
+        return Ok(Shape::Unknown);
+    };
     let named = node.properties.iter().find(|(known, _)| {
         known == name || names::escaped(known).is_some_and(|escaped| escaped == name)
     });
     if let Some((known, property)) = named {
         // Of metadata a definition says nothing.
         let is_metadata = known == "metadata" && property.properties.is_empty();
-        return Ok(if is_metadata { Shape::Unknown } else { Shape::Node(property) });
+        return Ok(if is_metadata {
+            Shape::Unknown
+        } else {
+            Shape::Node(property)
+        });
     }
     match (&node.others, node.kind) {
         (Others::Entries(entry), _) => Ok(Shape::Node(entry)),
@@ -193,7 +204,9 @@ fn field_of<'n>(shape: Shape<'n>, name: &str) -> Result<Shape<'n>, String> {
 }
 
 fn element_of(shape: Shape<'_>) -> Shape<'_> {
-    let Shape::Node(node) = shape else { return Shape::Unknown };
+    let Shape::Node(node) = shape else {
+        return Shape::Unknown;
+    };
     match (&node.items, &node.others) {
         (Some(items), _) => Shape::Node(items),
         (None, Others::Entries(entry)) => Shape::Node(entry),
@@ -206,7 +219,9 @@ pub(super) fn may_be_bool(expression: &IdedExpr) -> bool {
     match &expression.expr {
         Expr::Literal(literal) => matches!(literal, LiteralValue::Boolean(_)),
         Expr::Call(call) => {
-            let makes_values = ["_+_", "_-_", "_*_", "_/_", "_%_", "-_", "size", "string", "int"];
+            let makes_values = [
+                "_+_", "_-_", "_*_", "_/_", "_%_", "-_", "size", "string", "int",
+            ];
             !makes_values.contains(&call.func_name.as_str())
         }
         Expr::List(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => false,
@@ -226,7 +241,9 @@ pub(super) fn field_path(path: &str, node: &Node) -> Result<String, String> {
     let mut rest = path.trim();
     while !rest.is_empty() {
         let (name, after) = if let Some(quoted) = rest.strip_prefix("['") {
-            quoted.split_once("']").ok_or_else(|| wrong("a bracket is not closed"))?
+            quoted
+                .split_once("']")
+                .ok_or_else(|| wrong("a bracket is not closed"))?
         } else if let Some(plain) = rest.strip_prefix('.') {
             plain.split_at(plain.find(['.', '[']).unwrap_or(plain.len()))
         } else {

@@ -25,7 +25,9 @@ pub(super) fn of(value: &Value, node: &Node, reads: &Reads) -> Cel {
             let mut out = HashMap::with_capacity(reads.fields.len());
             for (name, value) in fields {
                 let property = node.property(name);
-                let Some(written) = written(name, property.is_some()) else { continue };
+                let Some(written) = written(name, property.is_some()) else {
+                    continue;
+                };
                 let value = match reads.fields.get(&written) {
                     Some(true) => whole(value, property.or_else(|| node.field(name))),
                     // Only its being there is asked for.
@@ -41,7 +43,11 @@ pub(super) fn of(value: &Value, node: &Node, reads: &Reads) -> Cel {
 }
 
 fn written(name: &str, is_property: bool) -> Option<String> {
-    if is_property { names::escaped(name) } else { Some(name.to_owned()) }
+    if is_property {
+        names::escaped(name)
+    } else {
+        Some(name.to_owned())
+    }
 }
 
 fn whole(value: &Value, node: Option<&Node>) -> Cel {
@@ -57,25 +63,36 @@ fn whole(value: &Value, node: Option<&Node>) -> Cel {
                     let is_whole = node.is_some_and(|node| node.kind == Kind::Integer);
                     // It was checked to be whole, and to fit.
                     #[allow(clippy::cast_possible_truncation)]
-                    if is_whole { Cel::Int(float as i64) } else { Cel::Float(float) }
+                    if is_whole {
+                        Cel::Int(float as i64)
+                    } else {
+                        Cel::Float(float)
+                    }
                 }
             }
         }
         Value::String(text) => formatted(text, node.and_then(|node| node.format)),
         Value::Array(items) => {
             let node = node.and_then(|node| node.items.as_deref());
-            Cel::List(Arc::new(items.iter().map(|item| whole(item, node)).collect()))
+            Cel::List(Arc::new(
+                items.iter().map(|item| whole(item, node)).collect(),
+            ))
         }
         Value::Object(fields) => {
             let mut out = HashMap::with_capacity(fields.len());
             for (name, value) in fields {
                 let property = node.and_then(|node| node.property(name));
-                let Some(written) = written(name, property.is_some()) else { continue };
+                let Some(written) = written(name, property.is_some()) else {
+                    continue;
+                };
                 let entry = match node.map(|node| &node.others) {
                     Some(Others::Entries(entry)) => Some(&**entry),
                     _ => None,
                 };
-                out.insert(Key::String(Arc::new(written)), whole(value, property.or(entry)));
+                out.insert(
+                    Key::String(Arc::new(written)),
+                    whole(value, property.or(entry)),
+                );
             }
             Cel::Map(Map { map: Arc::new(out) })
         }
@@ -94,7 +111,10 @@ fn formatted(text: &str, format: Option<Format>) -> Cel {
         Some(Format::Duration) => {
             duration_nanoseconds(text).map(|length| Cel::Duration(Duration::nanoseconds(length)))
         }
-        Some(Format::Byte) => STANDARD.decode(text).ok().map(|bytes| Cel::Bytes(Arc::new(bytes))),
+        Some(Format::Byte) => STANDARD
+            .decode(text)
+            .ok()
+            .map(|bytes| Cel::Bytes(Arc::new(bytes))),
         _ => None,
     };
     found.unwrap_or_else(|| Cel::String(Arc::new(text.to_owned())))

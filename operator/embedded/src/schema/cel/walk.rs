@@ -23,7 +23,11 @@ pub(in crate::schema) fn check(
     part: Part,
     out: &mut Vec<FieldError>,
 ) {
-    let place = Place { new, old, nearest: None };
+    let place = Place {
+        new,
+        old,
+        nearest: None,
+    };
     match part {
         Part::Whole => walk(root, place, &Path::Root, out),
         Part::Status => {
@@ -69,7 +73,9 @@ fn walk(node: &Node, place: Place<'_>, path: &Path<'_>, out: &mut Vec<FieldError
     match place.new {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let Some(below) = node.field(name) else { continue };
+                let Some(below) = node.field(name) else {
+                    continue;
+                };
                 let old = place.old.and_then(|old| old.get(name));
                 let path = match node.property(name) {
                     Some(_) => Path::Field(path, name),

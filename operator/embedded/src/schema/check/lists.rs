@@ -46,13 +46,24 @@ fn own(node: &Node, items: &[Value], path: &Path<'_>, out: &mut Vec<FieldError>)
     match &node.list {
         ListKind::Atomic => {}
         ListKind::Set if plainly_differ(items, |a, b| a == b) => {}
-        ListKind::Set => differ(items.iter().map(|item| (item.to_string(), item.clone())), path, out),
+        ListKind::Set => differ(
+            items.iter().map(|item| (item.to_string(), item.clone())),
+            path,
+            out,
+        ),
         ListKind::Map(keys) => {
-            let stranger = items.iter().position(|item| !item.is_object() && !item.is_null());
+            let stranger = items
+                .iter()
+                .position(|item| !item.is_object() && !item.is_null());
             if let Some(index) = stranger {
                 let detail = "must be an object for an array of list-type map";
                 let field = Path::Item(path, index).keyed();
-                out.push(FieldError::about(field, FieldReason::Invalid, &items[index], detail));
+                out.push(FieldError::about(
+                    field,
+                    FieldReason::Invalid,
+                    &items[index],
+                    detail,
+                ));
                 return;
             }
             let same = |a: &Value, b: &Value| keys.iter().all(|key| a.get(key) == b.get(key));
@@ -60,7 +71,9 @@ fn own(node: &Node, items: &[Value], path: &Path<'_>, out: &mut Vec<FieldError>)
                 return;
             }
             let keyed = items.iter().map(|item| {
-                let keys = keys.iter().filter_map(|key| Some((key, item.get(key)?.clone())));
+                let keys = keys
+                    .iter()
+                    .filter_map(|key| Some((key, item.get(key)?.clone())));
                 let keys: BTreeMap<&String, Value> = keys.collect();
                 let shown = serde_json::to_value(&keys).unwrap_or_default();
                 (shown.to_string(), shown)
@@ -75,7 +88,8 @@ const FEW: usize = 32;
 
 /// Whether few items all differ: nearly every list is so, and to see it costs no memory.
 fn plainly_differ(items: &[Value], same: impl Fn(&Value, &Value) -> bool) -> bool {
-    let is_new = |(index, item): (usize, &Value)| !items[..index].iter().any(|other| same(item, other));
+    let is_new =
+        |(index, item): (usize, &Value)| !items[..index].iter().any(|other| same(item, other));
     items.len() <= FEW && items.iter().enumerate().all(is_new)
 }
 

@@ -81,13 +81,19 @@ fn all_of(nodes: &[Node], value: &Value, path: &Path<'_>, out: &mut Vec<FieldErr
     }
     if valid < nodes.len() {
         let none = if valid == 0 { ". None validated" } else { "" };
-        out.push(verdict(path, &format!("must validate all the schemas (allOf){none}")));
+        out.push(verdict(
+            path,
+            &format!("must validate all the schemas (allOf){none}"),
+        ));
     }
 }
 
 /// What is said of the alternatives when none fits: that of which least is wrong.
 fn keep_nearest(nearest: &mut Option<Vec<FieldError>>, found: Vec<FieldError>) {
-    if nearest.as_ref().is_none_or(|nearest| found.len() < nearest.len()) {
+    if nearest
+        .as_ref()
+        .is_none_or(|nearest| found.len() < nearest.len())
+    {
         *nearest = Some(found);
     }
 }

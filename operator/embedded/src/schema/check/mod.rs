@@ -75,7 +75,12 @@ fn array(
     if node.unique_items && items.iter().enumerate().any(is_twice) {
         let field = path.dotted();
         let detail = format!("{field} in body shouldn't contain duplicates");
-        out.push(FieldError::shown(field, FieldReason::Invalid, Some("\"\""), &detail));
+        out.push(FieldError::shown(
+            field,
+            FieldReason::Invalid,
+            Some("\"\""),
+            &detail,
+        ));
     }
 }
 
@@ -99,7 +104,12 @@ fn object(
                 let field = path.dotted();
                 let detail = format!("{field}.{name} in body is a forbidden property");
                 let shown = go::quoted(name);
-                out.push(FieldError::shown(field, FieldReason::Invalid, Some(&shown), &detail));
+                out.push(FieldError::shown(
+                    field,
+                    FieldReason::Invalid,
+                    Some(&shown),
+                    &detail,
+                ));
             }
             Others::Unknown | Others::Any => {}
         }
@@ -118,14 +128,23 @@ fn count(count: usize, span: Span, what: &str, path: &Path<'_>, out: &mut Vec<Fi
     if let Some(least) = span.least.filter(|least| count < *least) {
         let field = path.dotted();
         let detail = format!("{field} in body should have at least {least} {what}");
-        out.push(FieldError::about(field, FieldReason::Invalid, &Value::from(count), &detail));
+        out.push(FieldError::about(
+            field,
+            FieldReason::Invalid,
+            &Value::from(count),
+            &detail,
+        ));
     }
     if let Some(most) = span.most.filter(|most| count > *most) {
         // The real server says items of properties too.
         let items = if most == 1 { "item" } else { "items" };
         let detail = format!("must have at most {most} {items}");
-        let error =
-            FieldError::about(path.dotted(), FieldReason::TooMany, &Value::from(count), &detail);
+        let error = FieldError::about(
+            path.dotted(),
+            FieldReason::TooMany,
+            &Value::from(count),
+            &detail,
+        );
         out.push(error);
     }
 }

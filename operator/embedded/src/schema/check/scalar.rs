@@ -87,14 +87,30 @@ fn length_and_pattern(node: &Node, text: &str, path: &Path<'_>) -> Option<FieldE
             // It counts characters and says bytes.
             let bytes = if most == 1 { "byte" } else { "bytes" };
             let detail = format!("may not be more than {most} {bytes}");
-            return Some(FieldError::shown(path.dotted(), FieldReason::TooLong, None, &detail));
+            return Some(FieldError::shown(
+                path.dotted(),
+                FieldReason::TooLong,
+                None,
+                &detail,
+            ));
         }
         if let Some(least) = least.filter(|least| length < *least) {
-            return Some(invalid(path, text, &format!("should be at least {least} chars long")));
+            return Some(invalid(
+                path,
+                text,
+                &format!("should be at least {least} chars long"),
+            ));
         }
     }
-    let pattern = node.pattern.as_ref().filter(|pattern| !pattern.matches(text))?;
-    Some(invalid(path, text, &format!("should match '{}'", pattern.text)))
+    let pattern = node
+        .pattern
+        .as_ref()
+        .filter(|pattern| !pattern.matches(text))?;
+    Some(invalid(
+        path,
+        text,
+        &format!("should match '{}'", pattern.text),
+    ))
 }
 
 fn invalid(path: &Path<'_>, value: impl Into<Value>, what: &str) -> FieldError {
@@ -128,7 +144,11 @@ pub(super) fn number(node: &Node, number: &Number, path: &Path<'_>, out: &mut Ve
             (!is_greater(number, value, most), "less than or equal to")
         };
         if !fits {
-            out.push(invalid(path, shown(), &format!("should be {than} {}", limit(number, most))));
+            out.push(invalid(
+                path,
+                shown(),
+                &format!("should be {than} {}", limit(number, most)),
+            ));
         }
     }
     if let Some(least) = bounds.minimum {
@@ -138,7 +158,11 @@ pub(super) fn number(node: &Node, number: &Number, path: &Path<'_>, out: &mut Ve
             (!is_less(number, value, least), "greater than or equal to")
         };
         if !fits {
-            out.push(invalid(path, shown(), &format!("should be {than} {}", limit(number, least))));
+            out.push(invalid(
+                path,
+                shown(),
+                &format!("should be {than} {}", limit(number, least)),
+            ));
         }
     }
 }
@@ -180,13 +204,15 @@ fn out_of_range(node: &Node, number: &Number, path: &Path<'_>) -> Option<FieldEr
             Some(number) => i32::try_from(number).is_ok(),
             None => {
                 is_whole(number)
-                    && number.as_f64().is_some_and(|value| value.abs() <= f64::from(i32::MAX))
+                    && number
+                        .as_f64()
+                        .is_some_and(|value| value.abs() <= f64::from(i32::MAX))
             }
         },
         Kind::Integer => is_whole(number),
-        Kind::Number if node.bounds.is_float32 => {
-            number.as_f64().is_some_and(|value| value.abs() <= f64::from(f32::MAX))
-        }
+        Kind::Number if node.bounds.is_float32 => number
+            .as_f64()
+            .is_some_and(|value| value.abs() <= f64::from(f32::MAX)),
         _ => true,
     };
     if fits {
@@ -198,7 +224,12 @@ fn out_of_range(node: &Node, number: &Number, path: &Path<'_>) -> Option<FieldEr
         None => "(default format)".to_owned(),
     };
     let detail = format!("Checked value must be of type {kind} {format} in {path}");
-    Some(FieldError::shown(String::new(), FieldReason::Invalid, Some("\"\""), &detail))
+    Some(FieldError::shown(
+        String::new(),
+        FieldReason::Invalid,
+        Some("\"\""),
+        &detail,
+    ))
 }
 
 pub(super) fn choice(node: &Node, value: &Value, path: &Path<'_>, out: &mut Vec<FieldError>) {
@@ -212,5 +243,10 @@ pub(super) fn choice(node: &Node, value: &Value, path: &Path<'_>, out: &mut Vec<
     };
     let named: Vec<String> = choices.iter().map(named).collect();
     let detail = format!("supported values: {}", named.join(", "));
-    out.push(FieldError::about(path.dotted(), FieldReason::NotSupported, value, &detail));
+    out.push(FieldError::about(
+        path.dotted(),
+        FieldReason::NotSupported,
+        value,
+        &detail,
+    ));
 }

@@ -48,6 +48,11 @@ impl Case<'_> {
             Power::Healthy if seen.epoch == self.record.epoch && !seen.fenced => {
                 self.done(StepName::Return)
             }
+            Power::Absent
+                if !self.seen_since(&self.view.sight.source, self.group.return_released) =>
+            {
+                wait(WaitReason::Look { site: source })
+            }
             Power::Absent => self.failed(StepName::Return, "the machine is not at the source"),
             Power::StartFailed if seen.epoch == self.record.epoch => self.failed(
                 StepName::Return,

@@ -51,6 +51,9 @@ impl Case<'_> {
         }
         match seen.power {
             Power::Absent | Power::Off | Power::StartFailed => self.materialize(seen),
+            _ if !self.seen_since(&self.view.sight.target, self.group.enter_released) => {
+                wait(WaitReason::Look { site: target })
+            }
             Power::Starting | Power::Healthy | Power::Stopping => self.failed(
                 StepName::Enter,
                 "a machine that this run did not make runs at the target",

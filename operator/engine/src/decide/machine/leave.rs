@@ -32,6 +32,9 @@ impl Case<'_> {
         let source = self.shape.source();
         let seen = self.view.sight.source.seen();
         if seen.is_some_and(|seen| seen.power == Power::Absent) {
+            if !self.seen_since(&self.view.sight.source, self.group.leave_released) {
+                return wait(WaitReason::Look { site: source });
+            }
             return self.failed(StepName::Leave, "the machine is not at the source any more");
         }
         match self.held(&self.view.sight.source, source) {

@@ -40,7 +40,10 @@ impl Fabric for SimulatedSite {
 
     async fn inventory(&self) -> Result<Inventory, FabricError> {
         let gate = |world: &World| world.gate(self.id);
-        look(&self.shared, "inventory", gate, |world| world.inventory(self.id)).await
+        look(&self.shared, "inventory", gate, |world| {
+            world.inventory(self.id)
+        })
+        .await
     }
 
     async fn observe(
@@ -48,7 +51,10 @@ impl Fabric for SimulatedSite {
         since: Option<Cursor>,
     ) -> Result<Sightings<InstanceKey, InstanceSeen>, FabricError> {
         let gate = |world: &World| world.gate(self.id);
-        look(&self.shared, "observe", gate, |world| world.observe_site(self.id, since)).await
+        look(&self.shared, "observe", gate, |world| {
+            world.observe_site(self.id, since)
+        })
+        .await
     }
 
     async fn changed(&self, since: Cursor) {
@@ -57,7 +63,13 @@ impl Fabric for SimulatedSite {
     }
 
     async fn fences(&self) -> Result<Vec<(MachineName, u64)>, FabricError> {
-        look(&self.shared, "fences", |_| Gate::Open, |world| world.fences(self.id)).await
+        look(
+            &self.shared,
+            "fences",
+            |_| Gate::Open,
+            |world| world.fences(self.id),
+        )
+        .await
     }
 
     async fn ensure(&self, stamp: &Stamp, machine: &MachineName, goal: SiteGoal) -> Answer {
@@ -70,7 +82,11 @@ impl Fabric for SimulatedSite {
         };
         // A fence has a way of its own to the site.
         let gate = |world: &World| {
-            if own_way { Gate::Open } else { world.gate(self.id) }
+            if own_way {
+                Gate::Open
+            } else {
+                world.gate(self.id)
+            }
         };
         call(&self.shared, kind, gate, |world| {
             world.ensure_at_site(self.id, stamp, machine, goal)

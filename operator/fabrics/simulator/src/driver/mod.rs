@@ -79,7 +79,9 @@ fn change<T>(
     shared: &Shared,
     what: impl FnOnce(&mut World) -> Result<T, FabricError>,
 ) -> Result<T, FabricError> {
-    shared.change(what).unwrap_or_else(|error| Err(unwritten(&error)))
+    shared
+        .change(what)
+        .unwrap_or_else(|error| Err(unwritten(&error)))
 }
 
 fn unwritten(error: &PersistError) -> FabricError {

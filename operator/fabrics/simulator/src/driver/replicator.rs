@@ -59,7 +59,9 @@ impl SimulatedPair {
             | LinkGoal::SyncedBack { .. }
             | LinkGoal::Reversed { .. } => world.gates(&self.sites, true),
             LinkGoal::Committed { left } => world.gate(self.site(left.other())),
-            LinkGoal::Unrelated { remove_replica: true } => world.gates(&self.sites, false),
+            LinkGoal::Unrelated {
+                remove_replica: true,
+            } => world.gates(&self.sites, false),
             LinkGoal::Unrelated { .. } => self.either(world),
         }
     }
@@ -101,7 +103,10 @@ impl Replicator for SimulatedPair {
 
     async fn changed(&self, since: Cursor) {
         let id = self.id;
-        newer(&self.shared, &self.sites, since, |world| world.newest_of_pair(id)).await;
+        newer(&self.shared, &self.sites, since, |world| {
+            world.newest_of_pair(id)
+        })
+        .await;
     }
 
     async fn ensure(&self, stamp: &Stamp, machine: &Subject, goal: LinkGoal) -> Answer {
@@ -113,7 +118,11 @@ impl Replicator for SimulatedPair {
     }
 
     async fn materialize(&self, stamp: &Stamp, machine: &Subject, with: &Materialize) -> Answer {
-        let kind = if with.drill { "drillMaterialized" } else { "materialized" };
+        let kind = if with.drill {
+            "drillMaterialized"
+        } else {
+            "materialized"
+        };
         let site = self.site(with.site);
         let gate = |world: &World| world.gate(site);
         call(&self.shared, kind, gate, |world| {

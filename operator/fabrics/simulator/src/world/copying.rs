@@ -9,6 +9,9 @@ use super::machine::{Image, WRITE_BYTES, later};
 use super::time::Copying;
 use super::{Due, World};
 
+/// Members of a set that are told of a shared instant at once; more learn of it with their next point.
+const TOLD_AT_ONCE: usize = 64;
+
 impl World {
     /// The state of a machine's disks, from what they hold.
     pub(super) fn disk(&self, id: usize) -> Disk {
@@ -77,7 +80,10 @@ impl World {
     pub(super) fn permille(&self, job: &Job) -> u64 {
         let all = super::machine::millis_between(job.began, job.ends);
         let passed = super::machine::millis_between(job.began, self.now);
-        (passed * 1_000).checked_div(all).unwrap_or(1_000).min(1_000)
+        (passed * 1_000)
+            .checked_div(all)
+            .unwrap_or(1_000)
+            .min(1_000)
     }
 
     /// Begins to copy what the source holds now towards a side.
@@ -148,7 +154,9 @@ impl World {
         let link = &self.links[id];
         let target = &self.machines[link.target()];
         let used = self.machines[link.source()].traits.used();
-        let apart = self.holds(link.target()).and_then(|at| self.history.apart(at, over));
+        let apart = self
+            .holds(link.target())
+            .and_then(|at| self.history.apart(at, over));
         let differing = apart.map_or(used, |writes| (writes * WRITE_BYTES).min(used));
         let tracked = travel == Travel::Final && link.job.is_none() && apart.is_some();
         Copying {
@@ -170,7 +178,11 @@ impl World {
         let target = self.links[id].target();
         self.machines[target].image = Image::At(job.over);
         self.touch(target);
-        self.log_link(id, &format!("{:?} is complete", job.travel), Some(job.epoch));
+        self.log_link(
+            id,
+            &format!("{:?} is complete", job.travel),
+            Some(job.epoch),
+        );
         match job.travel {
             Travel::Final => {
                 self.add_point(id, job.over);
@@ -180,7 +192,9 @@ impl World {
                 link.complete_since = Some(self.now);
                 self.touch_link(id);
             }
-            Travel::Seed | Travel::Resync | Travel::Back | Travel::Reverse => self.go_live(id, job.over),
+            Travel::Seed | Travel::Resync | Travel::Back | Travel::Reverse => {
+                self.go_live(id, job.over);
+            }
         }
     }
 
@@ -282,7 +296,9 @@ impl World {
         let Some(at) = source.position_at(self.now) else {
             return 0;
         };
-        let apart = self.applied(id).and_then(|held| self.history.apart(held, at));
+        let apart = self
+            .applied(id)
+            .and_then(|held| self.history.apart(held, at));
         apart.map_or(used, |writes| writes.saturating_mul(WRITE_BYTES).min(used))
     }
 
@@ -302,8 +318,6 @@ impl World {
             return;
         };
         set.shared = Some(now);
-        // Larger sets learn of it with their next point.
-        const TOLD_AT_ONCE: usize = 64;
         let told: Vec<usize> = set.members.iter().copied().take(TOLD_AT_ONCE).collect();
         for member in told {
             self.touch_link(member);
@@ -313,6 +327,9 @@ impl World {
     /// Whether a copy may be written into the machine at a side: nobody runs there.
     pub(super) fn runs(&self, link: usize, role: SiteRole) -> bool {
         let machine = &self.machines[self.links[link].sides[side(role)]];
-        !matches!(machine.power, Power::Absent | Power::Off | Power::StartFailed)
+        !matches!(
+            machine.power,
+            Power::Absent | Power::Off | Power::StartFailed
+        )
     }
 }

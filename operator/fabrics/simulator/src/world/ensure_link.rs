@@ -4,9 +4,10 @@ use drover_api::common::SiteRole;
 use drover_fabric::{Answer, LinkGoal, Subject};
 use drover_world::{DirectionRules, FabricError, LinkState, Outcome, PairRules, Stamp, WayBack};
 
+use super::World;
+use super::ensure_site::reached_or_begun;
 use super::link::{Policy, Travel};
 use super::refusal::{retryable, terminal, unsupported};
-use super::World;
 
 /// Who asks, under which rules.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +42,11 @@ impl World {
             }
             LinkGoal::FinalSync { towards } => self.final_sync(id, towards, stamp, asker.rules),
             LinkGoal::SyncedBack { towards } => {
-                self.way_back(towards, asker.rules, WayBack::WithinFailback)?;
+                way_back(towards, asker.rules, WayBack::WithinFailback)?;
                 self.copy_back(id, towards, stamp, Travel::Back)
             }
             LinkGoal::Reversed { towards } => {
-                self.way_back(towards, asker.rules, WayBack::OnReprotect)?;
+                way_back(towards, asker.rules, WayBack::OnReprotect)?;
                 self.copy_back(id, towards, stamp, Travel::Reverse)
             }
             LinkGoal::Committed { left } => self.commit(id, left, stamp),
@@ -69,7 +70,7 @@ impl World {
             | LinkGoal::Reversed { .. } => link.state == LinkState::Replicating,
             _ => true,
         };
-        self.reached_or_begun(reached)
+        reached_or_begun(reached)
     }
 
     fn record_link_epoch(&mut self, id: usize, epoch: u64) {
@@ -101,7 +102,7 @@ impl World {
         if self.waits_for_its_time(id) {
             return Ok(Outcome::Started);
         }
-        self.may_copy(id, towards)?;
+        self.may_copy(id, towards, Travel::Seed)?;
         self.travel(id, Travel::Seed, towards, stamp.epoch);
         Ok(Outcome::Started)
     }
@@ -129,7 +130,7 @@ impl World {
             LinkState::Failed => return Err(failed(&link.primary)),
             _ => {}
         }
-        self.may_copy(id, towards)?;
+        self.may_copy(id, towards, Travel::Resync)?;
         self.travel(id, Travel::Resync, towards, stamp.epoch);
         Ok(Outcome::Started)
     }
@@ -167,7 +168,7 @@ impl World {
                 "stop it first",
             ));
         }
-        self.may_copy(id, towards)?;
+        self.may_copy(id, towards, Travel::Final)?;
         self.interrupt(id);
         self.run_begins(self.links[id].source());
         self.travel(id, Travel::Final, towards, stamp.epoch);
@@ -175,13 +176,7 @@ impl World {
     }
 
     /// A copy towards the side that the machine left.
-    fn copy_back(
-        &mut self,
-        id: usize,
-        towards: SiteRole,
-        stamp: &Stamp,
-        travel: Travel,
-    ) -> Answer {
+    fn copy_back(&mut self, id: usize, towards: SiteRole, stamp: &Stamp, travel: Travel) -> Answer {
         let link = &self.links[id];
         if link.origin.is_none() {
             return Err(not_related(&link.primary));
@@ -195,23 +190,29 @@ impl World {
         if link.state == LinkState::Failed {
             return Err(failed(&link.primary));
         }
-        self.may_copy(id, towards)?;
+        self.may_copy(id, towards, travel)?;
         self.interrupt(id);
         self.travel(id, travel, towards, stamp.epoch);
         Ok(Outcome::Started)
     }
 
     /// Whether a copy may be written towards a side at all.
-    fn may_copy(&self, id: usize, towards: SiteRole) -> Result<(), FabricError> {
+    fn may_copy(&self, id: usize, towards: SiteRole, travel: Travel) -> Result<(), FabricError> {
         let link = &self.links[id];
         let name = &link.primary;
         let target = link.sides[super::link::side(towards)];
         let source = link.sides[super::link::side(towards.other())];
-        if link.left == Some(towards) {
+        // Only the last changes may still follow a failover that is not committed, and not backwards.
+        let last_changes = travel == Travel::Final && link.left != Some(towards);
+        if link.left.is_some() && !last_changes {
             self.unless_obedient(terminal(
-                format!("the failover of {name} is not committed; nothing goes backwards before it"),
+                format!("the failover of {name} is not committed; nothing else travels before it"),
                 "commit or cancel the failover first",
             ))?;
+        }
+        // Only a commit turns the direction, and only a commit or a return gives up what a side holds.
+        if link.given_up.unwrap_or(link.towards) != towards {
+            self.unless_obedient(other_way(name))?;
         }
         if self.runs(id, towards) {
             self.unless_obedient(retryable(
@@ -227,7 +228,10 @@ impl World {
         }
         if self.sites[self.machines[target].site].full {
             return Err(retryable(
-                format!("out of disk at {}", self.sites[self.machines[target].site].name),
+                format!(
+                    "out of disk at {}",
+                    self.sites[self.machines[target].site].name
+                ),
                 "make room at the target",
             ));
         }
@@ -263,35 +267,31 @@ impl World {
             "look which side is the right one, and remove the other copy",
         ))
     }
+}
 
-    fn way_back(
-        &self,
-        towards: SiteRole,
-        rules: &PairRules,
-        way: WayBack,
-    ) -> Result<(), FabricError> {
-        // What is declared of the failover that led to the other side.
-        let Some(came) = direction(rules, towards.other()) else {
-            return Err(no_way_back());
-        };
-        if direction(rules, towards).is_none() {
-            return Err(no_way_back());
-        }
-        let reverses = |ways: &[WayBack]| {
-            ways.contains(&WayBack::AfterCommit) || ways.contains(&WayBack::OnReprotect)
-        };
-        let can = match way {
-            WayBack::WithinFailback => came.ways_back.contains(&way),
-            WayBack::AfterCommit | WayBack::OnReprotect => reverses(came.ways_back),
-        };
-        if can {
-            return Ok(());
-        }
-        Err(unsupported(
-            format!("{} does not begin its way back so", rules.name),
-            "ask for the way back that the pair declares",
-        ))
+/// Whether a pair begins its way back in this way.
+fn way_back(towards: SiteRole, rules: &PairRules, way: WayBack) -> Result<(), FabricError> {
+    // What is declared of the failover that led to the other side.
+    let Some(came) = direction(rules, towards.other()) else {
+        return Err(no_way_back());
+    };
+    if direction(rules, towards).is_none() {
+        return Err(no_way_back());
     }
+    let reverses = |ways: &[WayBack]| {
+        ways.contains(&WayBack::AfterCommit) || ways.contains(&WayBack::OnReprotect)
+    };
+    let can = match way {
+        WayBack::WithinFailback => came.ways_back.contains(&way),
+        WayBack::AfterCommit | WayBack::OnReprotect => reverses(came.ways_back),
+    };
+    if can {
+        return Ok(());
+    }
+    Err(unsupported(
+        format!("{} does not begin its way back so", rules.name),
+        "ask for the way back that the pair declares",
+    ))
 }
 
 /// The rules of failovers to a side.
@@ -319,7 +319,7 @@ fn not_related(name: &drover_api::value::MachineName) -> FabricError {
 fn other_way(name: &drover_api::value::MachineName) -> FabricError {
     terminal(
         format!("data of {name} flows the other way"),
-        "reverse it instead",
+        "fail over and commit first, then reverse it",
     )
 }
 

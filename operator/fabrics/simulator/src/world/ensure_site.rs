@@ -55,7 +55,7 @@ impl World {
                 self.effect(id, "stop", stamp.epoch);
                 self.switch_off(id);
                 self.at_once();
-                self.reached_or_begun(self.machines[id].power == Power::Off)
+                reached_or_begun(self.machines[id].power == Power::Off)
             }
         }
     }
@@ -77,7 +77,10 @@ impl World {
         }
         self.record_epoch(id, stamp.epoch);
         self.run_begins(id);
-        if self.machines[id].fence.is_some_and(|fence| fence >= stamp.epoch) {
+        if self.machines[id]
+            .fence
+            .is_some_and(|fence| fence >= stamp.epoch)
+        {
             return Ok(Outcome::Reached);
         }
         self.settle(id);
@@ -98,7 +101,10 @@ impl World {
         self.record_epoch(id, stamp.epoch);
         if self.machines[id].power == Power::Absent {
             return Err(terminal(
-                format!("there is no machine {} here to start", self.machines[id].name),
+                format!(
+                    "there is no machine {} here to start",
+                    self.machines[id].name
+                ),
                 "make it first",
             ));
         }
@@ -110,6 +116,7 @@ impl World {
             Power::Starting => Ok(self.progress(id)),
             Power::Stopping => {
                 self.machines[id].start_when_off = true;
+                self.changes.machines.insert(id);
                 Ok(self.progress(id))
             }
             Power::StartFailed if self.machines[id].started_at == Some(stamp.epoch) => {
@@ -124,7 +131,7 @@ impl World {
                 self.machines[id].started_at = Some(stamp.epoch);
                 self.switch_on(id);
                 self.at_once();
-                Ok(self.reached_or_begun(self.machines[id].power == Power::Healthy))
+                Ok(reached_or_begun(self.machines[id].power == Power::Healthy))
             }
         }
     }
@@ -135,12 +142,10 @@ impl World {
         match self.disk(id) {
             Disk::Whole => Ok(()),
             Disk::None => Err(terminal(format!("{name} has no disks"), "make it anew")),
-            Disk::HalfWritten if self.copied_into(id).is_some() => {
-                self.unless_obedient(retryable(
-                    format!("a copy is being written into the disks of {name}"),
-                    "wait until it is complete",
-                ))
-            }
+            Disk::HalfWritten if self.copied_into(id).is_some() => self.unless_obedient(retryable(
+                format!("a copy is being written into the disks of {name}"),
+                "wait until it is complete",
+            )),
             Disk::HalfWritten => self.unless_obedient(terminal(
                 format!("a copy into the disks of {name} was cut off"),
                 "synchronise again before it is started",
@@ -167,9 +172,8 @@ impl World {
 
     fn remove_drill(&mut self, id: usize, stamp: &Stamp) -> Outcome {
         self.record_epoch(id, stamp.epoch);
-        let machine = &mut self.machines[id];
-        machine.making = None;
-        if machine.power == Power::Absent {
+        let making = self.machines[id].making.take().is_some();
+        if self.machines[id].power == Power::Absent && !making {
             return Outcome::Reached;
         }
         self.effect(id, "remove drill", stamp.epoch);
@@ -185,14 +189,6 @@ impl World {
         Outcome::Reached
     }
 
-    pub(super) fn reached_or_begun(&self, reached: bool) -> Outcome {
-        if reached {
-            Outcome::Reached
-        } else {
-            Outcome::Started
-        }
-    }
-
     /// How far a start or a stop is; unknown where it hangs.
     fn progress(&self, id: usize) -> Outcome {
         let machine = &self.machines[id];
@@ -206,5 +202,14 @@ impl World {
             u8::try_from(((all - left) * 100).checked_div(all)?).ok()
         });
         Outcome::InProgress { percent }
+    }
+}
+
+/// Reached in the same breath, or begun.
+pub(super) fn reached_or_begun(reached: bool) -> Outcome {
+    if reached {
+        Outcome::Reached
+    } else {
+        Outcome::Started
     }
 }

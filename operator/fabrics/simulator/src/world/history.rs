@@ -86,13 +86,10 @@ impl History {
     /// How many writes lie between two disks; nothing where they have no origin in common.
     pub fn apart(&self, one: Position, other: Position) -> Option<u64> {
         let line = self.line(one);
-        let common = self
-            .line(other)
-            .iter()
-            .find_map(|theirs| {
-                let ours = line.iter().find(|ours| ours.branch == theirs.branch)?;
-                Some(ours.number.min(theirs.number))
-            })?;
+        let common = self.line(other).iter().find_map(|theirs| {
+            let ours = line.iter().find(|ours| ours.branch == theirs.branch)?;
+            Some(ours.number.min(theirs.number))
+        })?;
         Some((one.number - common) + (other.number - common))
     }
 
@@ -139,7 +136,9 @@ impl History {
     /// The one place whose content this is; nothing for a mixture of several.
     pub fn place_of(&self, blocks: &[Slot]) -> Option<Position> {
         let blocks_held: Option<Vec<Position>> = blocks.iter().copied().collect();
-        let newest = blocks_held?.into_iter().max_by_key(|at| (at.number, at.branch))?;
+        let newest = blocks_held?
+            .into_iter()
+            .max_by_key(|at| (at.number, at.branch))?;
         let slots = u64::try_from(blocks.len()).ok()?;
         (self.content(newest, slots) == blocks).then_some(newest)
     }
@@ -163,7 +162,10 @@ mod tests {
         assert!(history.holds(at(new.branch, 9), at(old.branch, 7)));
         assert!(!history.holds(at(new.branch, 9), at(old.branch, 8)));
         assert!(!history.holds(at(old.branch, 20), at(new.branch, 8)));
-        assert!(history.holds(at(old.branch, 7), new), "nothing was written since");
+        assert!(
+            history.holds(at(old.branch, 7), new),
+            "nothing was written since"
+        );
         assert_eq!(history.apart(at(new.branch, 9), at(old.branch, 8)), Some(3));
         let stranger = history.begin();
         assert_eq!(history.apart(stranger, new), None);

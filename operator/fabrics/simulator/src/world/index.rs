@@ -15,7 +15,9 @@ impl Index {
 
     /// Things that changed after a version, oldest change first.
     pub fn since(&self, version: u64) -> impl Iterator<Item = usize> + '_ {
-        self.0.range(version.saturating_add(1)..).map(|(_, thing)| *thing)
+        self.0
+            .range(version.saturating_add(1)..)
+            .map(|(_, thing)| *thing)
     }
 
     /// The newest change.

@@ -30,12 +30,18 @@ const INTERVAL: u64 = 30_000;
 
 impl Policy {
     pub fn of(spec: &ReplicationPolicySpec) -> Self {
-        let interval = spec.interval.as_ref().map_or(INTERVAL, |given| given.as_millis());
+        let interval = spec
+            .interval
+            .as_ref()
+            .map_or(INTERVAL, drover_api::value::Duration::as_millis);
         Self {
             interval: interval.max(1_000),
             retention: spec.recovery_points.retention.as_millis(),
             app_every: spec.recovery_points.app_consistent_every.as_millis(),
-            bandwidth: spec.bandwidth.as_ref().map(|given| given.bytes_per_second()),
+            bandwidth: spec
+                .bandwidth
+                .as_ref()
+                .map(drover_api::value::Bandwidth::bytes_per_second),
             initial: spec.initial_replication,
             initial_at: spec.initial_replication_at,
         }

@@ -47,8 +47,12 @@ impl Traits {
             disks.push(DEFAULT_DISK);
         }
         Self {
-            labels: declared.map(|machine| machine.labels.clone()).unwrap_or_default(),
-            networks: declared.map(|machine| machine.networks.clone()).unwrap_or_default(),
+            labels: declared
+                .map(|machine| machine.labels.clone())
+                .unwrap_or_default(),
+            networks: declared
+                .map(|machine| machine.networks.clone())
+                .unwrap_or_default(),
             disks,
             boot: declared.and_then(|machine| Some(machine.boot_time.as_ref()?.as_std())),
             shutdown: declared.and_then(|machine| Some(machine.shutdown_time.as_ref()?.as_std())),

@@ -40,6 +40,12 @@ impl World {
         }
         self.injected_failure(id)?;
         self.record_epoch(id, stamp.epoch);
+        if self.links[link].towards != with.site {
+            return Err(terminal(
+                format!("the copies of {} are at the other site", machine.primary),
+                "look which way its data flows",
+            ));
+        }
         let answer = if with.drill {
             self.make_for_drill(link, id, stamp, with)
         } else {
@@ -71,7 +77,7 @@ impl World {
         self.place_is_free(link, id, with)?;
         let (content, from) = match &with.point {
             None => (self.finally_synced(link, with.site)?, MadeFrom::FinalSync),
-            Some(name) => (self.from_point(link, id, name)?, MadeFrom::Point),
+            Some(name) => (self.content_of_point(link, id, name)?, MadeFrom::Point),
         };
         self.judge_effect_once(id, "materialize", stamp.epoch);
         self.settle(self.links[link].source());
@@ -125,15 +131,14 @@ impl World {
     }
 
     /// Nothing to do, where it stands already or is being made.
-    fn already_made(&mut self, id: usize, stamp: &Stamp) -> Option<Outcome> {
-        let machine = &mut self.machines[id];
+    fn already_made(&self, id: usize, stamp: &Stamp) -> Option<Outcome> {
+        let machine = &self.machines[id];
         let made = machine.made_at.is_some_and(|made| made >= stamp.epoch);
         if made && machine.power != Power::Absent {
             return Some(Outcome::Reached);
         }
         let making = machine.making.as_ref()?;
         if making.epoch < stamp.epoch {
-            machine.making = None;
             return None;
         }
         let all = super::machine::millis_between(making.began, making.until);
@@ -155,7 +160,10 @@ impl World {
         }
         if self.is_stranger(link, id) {
             self.unless_obedient(terminal(
-                format!("Drover did not make the machine {} that is there", machine.name),
+                format!(
+                    "Drover did not make the machine {} that is there",
+                    machine.name
+                ),
                 "give the machine another name at this site, or remove the other one",
             ))?;
         }
@@ -224,7 +232,12 @@ impl World {
     }
 
     /// What a recovery point holds. A copy that still travels there ends: it would write into the machine.
-    fn from_point(&mut self, link: usize, id: usize, name: &str) -> Result<Position, FabricError> {
+    fn content_of_point(
+        &mut self,
+        link: usize,
+        id: usize,
+        name: &str,
+    ) -> Result<Position, FabricError> {
         let Some(content) = self.point_named(link, name) else {
             return Err(no_such_point(name));
         };
@@ -276,6 +289,7 @@ impl World {
         machine.started_at = None;
         machine.addresses = making.addresses;
         machine.traits.networks = making.networks;
+        self.stands_on_its_networks(id);
         self.touch(id);
     }
 
@@ -296,7 +310,9 @@ impl World {
     pub(super) fn dynamic_address(&self, site: usize, name: &MachineName, nic: usize) -> Address {
         let position = nic.to_string();
         let site = self.sites[site].name.as_str();
-        let [.., a, b, c] = self.chance(&["dhcp", site, name.as_str(), &position]).to_be_bytes();
+        let [.., a, b, c] = self
+            .chance(&["dhcp", site, name.as_str(), &position])
+            .to_be_bytes();
         Address::from(IpAddr::V4(Ipv4Addr::new(10, a, b, c)))
     }
 

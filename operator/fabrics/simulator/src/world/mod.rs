@@ -280,7 +280,9 @@ impl World {
         let content = self.history.begin();
         self.changes.branches.insert(content.branch);
         let nics = declared.map_or(1, |machine| machine.networks.len().max(1));
-        let addresses = (0..nics).map(|nic| self.dynamic_address(site, name, nic)).collect();
+        let addresses = (0..nics)
+            .map(|nic| self.dynamic_address(site, name, nic))
+            .collect();
         let machine = &mut self.machines[id];
         machine.traits = Traits::of(declared, chance);
         machine.image = Image::At(content);
@@ -288,8 +290,20 @@ impl World {
         machine.addresses = addresses;
         machine.power = Power::Healthy;
         machine.writing = Some(self.now);
+        self.stands_on_its_networks(id);
         self.touch(id);
         id
+    }
+
+    /// The networks of a machine of production are networks of production from now on.
+    fn stands_on_its_networks(&mut self, id: usize) {
+        let machine = &self.machines[id];
+        let production = &mut self.sites[machine.site].production;
+        for network in machine.traits.networks.iter().filter(|_| !machine.drill) {
+            if production.insert(network.clone()) {
+                self.changes.sites.insert(machine.site);
+            }
+        }
     }
 
     /// A machine changed: it is reported, counted, judged and kept.
@@ -313,7 +327,9 @@ impl World {
         self.version += 1;
         let link = &mut self.links[id];
         let before = std::mem::replace(&mut link.version, self.version);
-        self.pairs[link.pair].index.changed(id, before, self.version);
+        self.pairs[link.pair]
+            .index
+            .changed(id, before, self.version);
         self.changes.links.insert(id);
     }
 
@@ -329,7 +345,9 @@ impl World {
     /// Whether data can travel for a link now.
     fn path(&self, link: usize) -> bool {
         let sites = self.pairs[self.links[link].pair].sites;
-        sites.iter().all(|site| self.sites[*site].reach == Reach::Up)
+        sites
+            .iter()
+            .all(|site| self.sites[*site].reach == Reach::Up)
             && !self.cuts.contains_key(&ordered(sites))
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use drover_api::RunNic;
 use drover_api::common::SiteRole;
-use drover_api::value::{MachineName, NetworkName, SiteName};
+use drover_api::value::{MachineName, SiteName};
 use drover_fabric::LinkGoal;
 use drover_world::Power;
 use jiff::Timestamp;
@@ -127,8 +127,8 @@ impl World {
     fn violated(&mut self, id: usize, invariant: &str, message: String) {
         let machine = &self.machines[id];
         let link = machine.link.map(|link| &self.links[link]);
-        let accepted = invariant == "single_active"
-            && link.is_some_and(|link| link.split_brain_accepted);
+        let accepted =
+            invariant == "single_active" && link.is_some_and(|link| link.split_brain_accepted);
         self.oracle.violations.push(Violation {
             invariant: invariant.to_owned(),
             site: self.sites[machine.site].name.clone(),
@@ -141,7 +141,9 @@ impl World {
 
     /// Somebody changed a machine by hand: what Drover did before says nothing about what it does next.
     pub(super) fn behind_the_back(&mut self, id: usize) {
-        self.oracle.effects.retain(|(machine, _), _| *machine != id);
+        for what in ["start", "materialize"] {
+            self.oracle.effects.remove(&(id, what));
+        }
     }
 
     pub(super) fn judge_single_active(&mut self, id: usize) {
@@ -221,9 +223,13 @@ impl World {
             return;
         }
         let after = self.points(link);
+        let record = &self.links[link];
+        // Where retention goes on again after a pause, what it would have dropped goes now.
+        let kept = |at, kind| record.paused.is_some() || record.rhythm.keeps_of(at, kind, self.now);
         let gone = before
             .iter()
-            .filter(|(at, (_, kind))| *kind != PointKind::Delta && !after.contains_key(*at));
+            .filter(|(at, (_, kind))| *kind != PointKind::Delta && kept(**at, *kind))
+            .filter(|(at, _)| !after.contains_key(*at));
         let gone = gone.count();
         if gone > 0 {
             let machine = self.links[link].sides[0];
@@ -235,16 +241,13 @@ impl World {
     /// A drill's machine stands on no network of production.
     pub(super) fn judge_drill_networks(&mut self, id: usize, nics: &[RunNic]) {
         let site = self.machines[id].site;
-        let production: BTreeSet<&NetworkName> = self.sites[site]
-            .machines
-            .values()
-            .map(|other| &self.machines[*other])
-            .filter(|other| !other.drill && other.power != Power::Absent)
-            .flat_map(|other| &other.traits.networks)
-            .collect();
+        let production = &self.sites[site].production;
         let shared = nics.iter().find(|nic| production.contains(&nic.network));
         if let Some(nic) = shared {
-            let message = format!("its drill stands on {}, a network of production", nic.network);
+            let message = format!(
+                "its drill stands on {}, a network of production",
+                nic.network
+            );
             self.violated(id, "drill_apart", message);
         }
     }

@@ -163,6 +163,8 @@ impl World {
             if self.machines[id].may_run() {
                 self.behind_the_back(id);
                 self.cut_power(id);
+            } else {
+                self.touch(id);
             }
         }
         self.set_reach(site, Reach::Dark);

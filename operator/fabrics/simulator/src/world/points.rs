@@ -113,10 +113,15 @@ impl Rhythm {
     }
 
     fn keeps(&self, point: &StoredPoint, now: Timestamp) -> bool {
-        let age = millis(now).saturating_sub(millis(point.at));
-        let kept_for = match point.kind {
+        self.keeps_of(point.at, point.kind, now)
+    }
+
+    /// Whether a point of an instant is still kept.
+    pub fn keeps_of(&self, at: Timestamp, kind: PointKind, now: Timestamp) -> bool {
+        let age = millis(now).saturating_sub(millis(at));
+        let kept_for = match kind {
             PointKind::Delta => DELTA_KEPT,
-            PointKind::Crash if !self.beats(self.hourly, millis(point.at)) => HOUR,
+            PointKind::Crash if !self.beats(self.hourly, millis(at)) => HOUR,
             PointKind::Crash | PointKind::App | PointKind::Copy => self.retention,
         };
         age < kept_for.min(self.retention).max(1)
@@ -145,7 +150,8 @@ impl World {
         let mut listed: Listed = link
             .points
             .iter()
-            .filter(|point| point.kind != PointKind::Delta && link.rhythm.keeps(point, now))
+            .filter(|point| point.kind != PointKind::Delta || link.paused.is_some())
+            .filter(|point| link.rhythm.keeps(point, now))
             .map(|point| (point.at, (point.position, point.kind)))
             .collect();
         let mut newest = link.applied;
@@ -208,7 +214,9 @@ impl World {
             return self.source_at(link, at);
         }
         let complete = link.complete_since.is_some_and(|since| since <= at);
-        link.applied.map(|(_, position)| position).filter(|_| complete)
+        link.applied
+            .map(|(_, position)| position)
+            .filter(|_| complete)
     }
 
     fn source_at(&self, link: &LinkRecord, at: Timestamp) -> Option<Position> {
@@ -217,7 +225,10 @@ impl World {
 
     fn last_applied(&self, link: &LinkRecord) -> Option<(Timestamp, Position)> {
         let at = link.rhythm.last_delta(link.live?, self.now)?;
-        Some((at, self.source_at(link, at)?))
+        let position = self.source_at(link, at)?;
+        // Where nothing was written there is nothing to send.
+        let news = link.applied.is_none_or(|(_, held)| held != position);
+        news.then_some((at, position))
     }
 
     /// What the copy holds now.
@@ -242,11 +253,17 @@ impl World {
             }
         }
         let applied = self.last_applied(link).or(link.applied);
-        if let Some((at, position)) = applied
-            && points.iter().chain(&link.points).all(|point| point.at != at)
-        {
-            let kind = PointKind::Delta;
-            points.push(StoredPoint { at, position, kind });
+        let shared = self.shared_instant(link);
+        let shared = shared.and_then(|at| Some((at, self.held_at(link, at)?)));
+        for (at, position) in applied.into_iter().chain(shared) {
+            if points
+                .iter()
+                .chain(&link.points)
+                .all(|point| point.at != at)
+            {
+                let kind = PointKind::Delta;
+                points.push(StoredPoint { at, position, kind });
+            }
         }
         let link = &mut self.links[id];
         link.points.retain(|point| link.rhythm.keeps(point, now));

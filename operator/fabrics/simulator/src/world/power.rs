@@ -119,6 +119,7 @@ impl World {
         let starts = machine.power == Power::Off && machine.ran && !machine.held;
         let whole = self.whole(id);
         self.machines[id].ran = false;
+        self.changes.machines.insert(id);
         if starts && whole {
             self.switch_on(id);
         }

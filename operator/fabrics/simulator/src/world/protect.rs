@@ -10,7 +10,7 @@ use super::ensure_link::Asker;
 use super::link::{LinkRecord, Travel, side};
 use super::machine::Image;
 use super::points::Rhythm;
-use super::refusal::terminal;
+use super::refusal::{retryable, terminal};
 use super::{Due, World};
 
 impl World {
@@ -67,7 +67,9 @@ impl World {
             split_brain_accepted: false,
             version: 0,
         });
-        self.pairs[asker.pair].links.insert(machine.primary.clone(), id);
+        self.pairs[asker.pair]
+            .links
+            .insert(machine.primary.clone(), id);
         self.join_set(id, machine.consistency.clone());
         self.touch_link(id);
         id
@@ -92,10 +94,7 @@ impl World {
     /// The two sides know of each other.
     pub(super) fn relate(&mut self, id: usize, towards: SiteRole) -> Answer {
         let link = &self.links[id];
-        let (source, target) = (
-            link.sides[side(towards.other())],
-            link.sides[side(towards)],
-        );
+        let (source, target) = (link.sides[side(towards.other())], link.sides[side(towards)]);
         if link.state != LinkState::None {
             if link.towards == towards {
                 return Ok(Outcome::Reached);
@@ -117,7 +116,10 @@ impl World {
             let other = self.machines[machine].link.filter(|other| *other != id);
             if other.is_some_and(|other| self.links[other].state != LinkState::None) {
                 return Err(terminal(
-                    format!("{} replicates with another site already", self.machines[machine].name),
+                    format!(
+                        "{} replicates with another site already",
+                        self.machines[machine].name
+                    ),
                     "let go of it there first",
                 ));
             }
@@ -140,6 +142,7 @@ impl World {
         }
         let link = &mut self.links[id];
         link.towards = towards;
+        link.given_up = link.given_up.filter(|side| *side == towards);
         link.state = LinkState::Paused;
         self.log_link(id, "related", None);
         self.touch_link(id);
@@ -151,7 +154,9 @@ impl World {
     pub(super) fn is_stranger(&self, id: usize, machine: usize) -> bool {
         let link = &self.links[id];
         let own = &self.machines[machine];
-        let original = link.origin.is_some_and(|origin| link.sides[side(origin)] == machine);
+        let original = link
+            .origin
+            .is_some_and(|origin| link.sides[side(origin)] == machine);
         own.power != Power::Absent && own.made_at.is_none() && !original && !link.adopted
     }
 
@@ -167,7 +172,11 @@ impl World {
         let today = local.with().time(time.to_jiff()).build();
         let begins = today.and_then(|today| {
             let passed = today.timestamp() <= self.now;
-            if passed { today.tomorrow()?.with().time(time.to_jiff()).build() } else { Ok(today) }
+            if passed {
+                today.tomorrow()?.with().time(time.to_jiff()).build()
+            } else {
+                Ok(today)
+            }
         });
         let Ok(begins) = begins else { return false };
         let begins: Timestamp = begins.timestamp();
@@ -192,12 +201,12 @@ impl World {
         let Some((id, role)) = self.role_of(machine) else {
             return;
         };
-        let now = self.now;
-        let link = &mut self.links[id];
+        let link = &self.links[id];
         if link.towards == role || link.state == LinkState::None || link.paused.is_some() {
             return;
         }
-        link.paused = Some(now);
+        self.settle(machine);
+        self.links[id].paused = Some(self.now);
         self.touch_link(id);
     }
 
@@ -225,11 +234,18 @@ impl World {
         if link.committed.is_some_and(|epoch| epoch >= stamp.epoch) {
             return Ok(Outcome::Reached);
         }
-        if link.left != Some(left) {
+        let stands = self.machines[link.sides[side(left.other())]].power != Power::Absent;
+        if link.left != Some(left) || !stands {
             self.unless_obedient(terminal(
                 format!("there is no failover of {} to commit", link.primary),
                 "look where the machine runs",
             ))?;
+        }
+        if self.links[id].job.is_some() {
+            return Err(retryable(
+                format!("data of {} still travels", self.links[id].primary),
+                "wait until it has arrived",
+            ));
         }
         let link = &mut self.links[id];
         link.committed = Some(stamp.epoch);

@@ -16,6 +16,7 @@ use crate::world::oracle::Violation;
 use drover_fabric::InstanceKey;
 
 /// What changed since it was last written down.
+#[allow(clippy::struct_excessive_bools)] // Parts of the world, each changed or not.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub sites: BTreeSet<usize>,
@@ -101,9 +102,18 @@ impl World {
             .sets
             .iter()
             .map(|((pair, name), set)| (*pair, name.clone(), set.shared));
-        let set_changed = changes.links.iter().any(|id| self.links[*id].consistency.is_some());
-        let cuts = self.cuts.iter().map(|((one, other), cut)| ([*one, *other], *cut));
-        let zone = self.zone.iter().map(|(name, record)| (name.clone(), record.clone()));
+        let set_changed = changes
+            .links
+            .iter()
+            .any(|id| self.links[*id].consistency.is_some());
+        let cuts = self
+            .cuts
+            .iter()
+            .map(|((one, other), cut)| ([*one, *other], *cut));
+        let zone = self
+            .zone
+            .iter()
+            .map(|(name, record)| (name.clone(), record.clone()));
         Change {
             now: Some(self.now),
             sites: pick(&changes.sites, &self.sites),
@@ -168,7 +178,10 @@ impl World {
                 drill: machine.drill,
             };
             let due = machine.due.map(|at| (at, Due::Machine(id)));
-            let making = machine.making.as_ref().map(|making| (making.until, Due::Making(id)));
+            let making = machine
+                .making
+                .as_ref()
+                .map(|making| (making.until, Due::Making(id)));
             self.sites[machine.site].machines.insert(key, id);
             for (at, what) in due.into_iter().chain(making) {
                 self.queue(at, what);

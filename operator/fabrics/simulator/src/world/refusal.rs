@@ -106,6 +106,7 @@ impl World {
         };
         let left = times.saturating_sub(1);
         self.machines[machine].effects_to_fail = (left > 0).then_some((left, class));
+        self.changes.machines.insert(machine);
         let message = format!("the request for {} failed", self.machines[machine].name);
         Err(error(class, message, "it was told to fail; ask again"))
     }

@@ -39,6 +39,8 @@ pub(crate) struct Site {
     pub capacity: Use,
     /// The networks there are; unset means any.
     pub networks: Option<BTreeSet<NetworkName>>,
+    /// The networks that machines of production stood on at any time.
+    pub production: BTreeSet<NetworkName>,
     #[serde(skip)]
     pub used: Use,
     #[serde(skip)]
@@ -68,6 +70,7 @@ impl Site {
                 storage: 4 << 50,
             },
             networks: None,
+            production: BTreeSet::new(),
             used: Use::default(),
             machines: BTreeMap::new(),
             index: Index::default(),

@@ -9,7 +9,12 @@ use super::World;
 use super::machine::{Image, Machine};
 
 /// Rights that the simulator tries.
-const RIGHTS: [&str; 4] = ["observe", "startMachine", "createMachine", "reverseReplication"];
+const RIGHTS: [&str; 4] = [
+    "observe",
+    "startMachine",
+    "createMachine",
+    "reverseReplication",
+];
 
 impl World {
     /// The machines of a site, or those that changed since a cursor.
@@ -162,16 +167,18 @@ impl World {
 
     /// How often the sites of a pair became reachable or ceased to be.
     pub fn reach_changes(&self, sites: &[usize]) -> u64 {
-        sites.iter().map(|site| self.sites[*site].reach_changes).sum()
+        sites
+            .iter()
+            .map(|site| self.sites[*site].reach_changes)
+            .sum()
     }
 
     /// Whether a machine would answer its users.
     pub fn answers(&self, site: usize, name: &MachineName, drill: bool) -> bool {
         let found = self.find(site, name, drill).map(|id| &self.machines[id]);
         self.powered(site)
-            && found.is_some_and(|machine| {
-                machine.power == Power::Healthy && machine.fence.is_none()
-            })
+            && found
+                .is_some_and(|machine| machine.power == Power::Healthy && machine.fence.is_none())
     }
 
     /// A machine by its name, if its site ever heard of it.
@@ -187,7 +194,9 @@ impl World {
         let blocks = self.blocks(id);
         let text: Vec<String> = blocks
             .iter()
-            .map(|block| block.map_or_else(String::new, |at| format!("{}.{}", at.branch, at.number)))
+            .map(|block| {
+                block.map_or_else(String::new, |at| format!("{}.{}", at.branch, at.number))
+            })
             .collect();
         Some(text.join(" "))
     }

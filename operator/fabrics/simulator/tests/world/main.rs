@@ -1,6 +1,7 @@
 #![cfg(test)]
 //! The simulated world through the driver contract.
 
+mod campaign;
 mod faults;
 mod movement;
 mod oracle;

@@ -7,7 +7,7 @@ use drover_fabric::{Driver as _, LinkGoal, SiteGoal};
 use drover_simulator::{Latency, Simulation};
 use drover_world::{Disk, ErrorClass, LinkState, Outcome, Power};
 
-use crate::stage::{HOME, OUT, Stage, machine, made, options, site, stamp, subject};
+use crate::stage::{HOME, OUT, Stage, machine, made, options, site};
 
 #[tokio::test(start_paused = true)]
 async fn a_planned_failover_and_failback_lose_nothing() {
@@ -33,7 +33,11 @@ async fn a_planned_failover_and_failback_lose_nothing() {
         stage.planned("db", HOME, 3).await;
         assert_eq!(stage.seen(HOME, "db").made_at, Some(3));
         stage.commit("db", OUT, 3).await;
-        assert_eq!(stage.power(OUT, "db"), Power::Absent, "the failover made it");
+        assert_eq!(
+            stage.power(OUT, "db"),
+            Power::Absent,
+            "the failover made it"
+        );
         assert_eq!(stage.seen(OUT, "db").disk, Disk::Whole, "a baseline stays");
         stage.reverse("db", OUT, 4).await;
         assert_eq!(stage.link_seen("db").towards, OUT);
@@ -46,24 +50,32 @@ async fn an_unplanned_failover_starts_from_the_point_that_was_chosen() {
     // SPEC: FO-3, FO-4, FO-5
     let stage = Stage::new(Latency::Zero).await;
     stage.protect("db").await;
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     stage.world.lose_site(&site("seoul"));
     let link = stage.link_seen("db");
     assert!(link.points.len() >= 3, "{:?}", link.points);
     let [older, .., newest] = link.points.as_slice() else {
         panic!("points")
     };
-    stage.until(|| stage.site(HOME, "db", 1, SiteGoal::Fenced)).await;
+    stage
+        .until(|| stage.site(HOME, "db", 1, SiteGoal::Fenced))
+        .await;
     let with = made(OUT, Some(&newest.name));
     stage.until(|| stage.make("db", 1, &with)).await;
     let from_newest = stage.content(OUT, "db");
-    stage.until(|| stage.site(OUT, "db", 1, SiteGoal::Started)).await;
+    stage
+        .until(|| stage.site(OUT, "db", 1, SiteGoal::Started))
+        .await;
     // Another point is chosen before the commit.
-    stage.until(|| stage.site(OUT, "db", 2, SiteGoal::Stopped)).await;
+    stage
+        .until(|| stage.site(OUT, "db", 2, SiteGoal::Stopped))
+        .await;
     let with = made(OUT, Some(&older.name));
     stage.until(|| stage.make("db", 3, &with)).await;
     assert_ne!(stage.content(OUT, "db"), from_newest);
-    stage.until(|| stage.site(OUT, "db", 3, SiteGoal::Started)).await;
+    stage
+        .until(|| stage.site(OUT, "db", 3, SiteGoal::Started))
+        .await;
     stage.commit("db", HOME, 3).await;
     // The lost site comes back: its copy is fenced, stopped, and what it missed travels to it.
     stage.world.return_site(&site("seoul"));
@@ -81,12 +93,18 @@ async fn a_cancelled_failover_goes_back_to_what_it_was() {
     let before = stage.content(HOME, "db");
     stage.planned("db", OUT, 1).await;
     stage.write(OUT, "db", 9);
-    stage.until(|| stage.site(OUT, "db", 2, SiteGoal::Stopped)).await;
-    stage.until(|| stage.site(HOME, "db", 2, SiteGoal::Started)).await;
+    stage
+        .until(|| stage.site(OUT, "db", 2, SiteGoal::Stopped))
+        .await;
+    stage
+        .until(|| stage.site(HOME, "db", 2, SiteGoal::Started))
+        .await;
     assert_eq!(stage.content(HOME, "db"), before);
     assert_eq!(stage.link_seen("db").state, LinkState::Paused);
     let towards = OUT;
-    stage.until(|| stage.link("db", 2, LinkGoal::Seeded { towards })).await;
+    stage
+        .until(|| stage.link("db", 2, LinkGoal::Seeded { towards }))
+        .await;
     stage.planned("db", OUT, 3).await;
     stage.clean();
 }
@@ -118,8 +136,12 @@ async fn a_pair_goes_back_in_its_own_way() {
     let towards = HOME;
     let refused = stage.link("db", 2, LinkGoal::Reversed { towards }).await;
     assert_eq!(refused.unwrap_err().class, ErrorClass::Unsupported);
-    stage.until(|| stage.site(HOME, "db", 2, SiteGoal::Stopped)).await;
-    stage.until(|| stage.link("db", 2, LinkGoal::SyncedBack { towards })).await;
+    stage
+        .until(|| stage.site(HOME, "db", 2, SiteGoal::Stopped))
+        .await;
+    stage
+        .until(|| stage.link("db", 2, LinkGoal::SyncedBack { towards }))
+        .await;
     stage.planned("db", HOME, 3).await;
     stage.commit("db", OUT, 3).await;
     stage.reverse("db", OUT, 4).await;
@@ -135,7 +157,10 @@ async fn a_physical_server_has_no_way_back() {
     stage.planned("db", OUT, 1).await;
     stage.commit("db", HOME, 1).await;
     let towards = HOME;
-    for goal in [LinkGoal::Reversed { towards }, LinkGoal::FinalSync { towards }] {
+    for goal in [
+        LinkGoal::Reversed { towards },
+        LinkGoal::FinalSync { towards },
+    ] {
         let refused = stage.link("db", 2, goal).await.unwrap_err();
         assert_eq!(refused.class, ErrorClass::Unsupported);
     }
@@ -173,23 +198,33 @@ async fn a_disk_that_is_copied_into_is_half_written_and_does_not_boot() {
     stage.protect("db").await;
     stage.planned("db", OUT, 1).await;
     stage.commit("db", HOME, 1).await;
-    tokio::time::sleep(Duration::from_secs(3_600)).await;
-    stage.until(|| stage.site(HOME, "db", 2, SiteGoal::Stopped)).await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    stage
+        .until(|| stage.site(HOME, "db", 2, SiteGoal::Stopped))
+        .await;
     let towards = HOME;
     let begun = stage.link("db", 2, LinkGoal::Reversed { towards }).await;
     assert_eq!(begun, Ok(Outcome::Started));
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(stage.seen(HOME, "db").disk, Disk::HalfWritten);
-    let refused = stage.site(HOME, "db", 3, SiteGoal::Started).await.unwrap_err();
+    let refused = stage
+        .site(HOME, "db", 3, SiteGoal::Started)
+        .await
+        .unwrap_err();
     assert_eq!(refused.class, ErrorClass::Retryable);
     assert_eq!(stage.power(HOME, "db"), Power::Off);
     // It is cut off: what it wrote stays, and is never started from.
     stage.world.partition(&site("busan"));
     assert_eq!(stage.seen(HOME, "db").disk, Disk::HalfWritten);
-    let refused = stage.site(HOME, "db", 3, SiteGoal::Started).await.unwrap_err();
+    let refused = stage
+        .site(HOME, "db", 3, SiteGoal::Started)
+        .await
+        .unwrap_err();
     assert_eq!(refused.class, ErrorClass::Terminal);
     stage.world.heal(&site("busan"));
-    stage.until(|| stage.link("db", 4, LinkGoal::Reversed { towards })).await;
+    stage
+        .until(|| stage.link("db", 4, LinkGoal::Reversed { towards }))
+        .await;
     assert_eq!(stage.seen(HOME, "db").disk, Disk::Whole);
     stage.clean();
 }
@@ -198,9 +233,14 @@ async fn a_disk_that_is_copied_into_is_half_written_and_does_not_boot() {
 async fn a_stranger_is_never_overwritten() {
     // SPEC: SA-7
     let stage = Stage::new(Latency::Zero).await;
-    stage.world.ensure_machine(&site("busan"), &machine("db"), None);
+    stage
+        .world
+        .ensure_machine(&site("busan"), &machine("db"), None);
     let towards = OUT;
-    let refused = stage.link("db", 0, LinkGoal::Related { towards }).await.unwrap_err();
+    let refused = stage
+        .link("db", 0, LinkGoal::Related { towards })
+        .await
+        .unwrap_err();
     assert_eq!(refused.class, ErrorClass::Terminal);
     assert!(refused.message.contains("did not make"), "{refused}");
 }
@@ -210,8 +250,13 @@ async fn two_handles_see_one_world() {
     let stage = Stage::new(Latency::Zero).await;
     let other = Stage::of(std::sync::Arc::clone(&stage.world), None).await;
     stage.protect("db").await;
-    stage.until(|| stage.site(HOME, "db", 5, SiteGoal::Stopped)).await;
-    let late = other.site(HOME, "db", 4, SiteGoal::Started).await.unwrap_err();
+    stage
+        .until(|| stage.site(HOME, "db", 5, SiteGoal::Stopped))
+        .await;
+    let late = other
+        .site(HOME, "db", 4, SiteGoal::Started)
+        .await
+        .unwrap_err();
     assert_eq!(late.epoch_seen, Some(5));
     let seen = other.seoul.observe(None).await.unwrap();
     assert_eq!(seen.seen[0].1.instance.power, Power::Off);
@@ -225,7 +270,9 @@ async fn only_what_changed_is_reported() {
     }
     let all = stage.seoul.observe(None).await.unwrap();
     assert_eq!((all.complete, all.seen.len()), (true, 3));
-    stage.until(|| stage.site(HOME, "b", 1, SiteGoal::Stopped)).await;
+    stage
+        .until(|| stage.site(HOME, "b", 1, SiteGoal::Stopped))
+        .await;
     stage.seoul.changed(all.cursor).await;
     let some = stage.seoul.observe(Some(all.cursor)).await.unwrap();
     assert_eq!((some.complete, some.seen.len()), (false, 1));
@@ -259,5 +306,4 @@ async fn a_driver_refuses_what_is_not_simulated() {
     };
     let refused = world.fabric(config).await.unwrap_err();
     assert_eq!(refused.class, ErrorClass::Terminal);
-    let _ = (stamp(1), subject("db"));
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use drover_api::common::SiteRole;
 use drover_api::value::{MachineName, SiteName};
-use drover_api::{
-    FailbackLocation, FencingMethod, Profile, ReplicationPolicySpec, SiteSpec,
-};
+use drover_api::{FailbackLocation, FencingMethod, Profile, ReplicationPolicySpec, SiteSpec};
 use drover_fabric::{
     Answer, Clock, Driver, Fabric, LinkGoal, Materialize, PairConfig, Replicator, Secrets,
     SiteConfig, SiteGoal, Subject,
@@ -131,7 +129,9 @@ impl Stage {
     }
 
     pub async fn site(&self, role: SiteRole, name: &str, epoch: u64, goal: SiteGoal) -> Answer {
-        self.at(role).ensure(&stamp(epoch), &machine(name), goal).await
+        self.at(role)
+            .ensure(&stamp(epoch), &machine(name), goal)
+            .await
     }
 
     pub async fn link(&self, name: &str, epoch: u64, goal: LinkGoal) -> Answer {
@@ -139,7 +139,18 @@ impl Stage {
     }
 
     pub async fn make(&self, name: &str, epoch: u64, with: &Materialize) -> Answer {
-        self.pair.materialize(&stamp(epoch), &subject(name), with).await
+        self.pair
+            .materialize(&stamp(epoch), &subject(name), with)
+            .await
+    }
+
+    pub async fn ask(&self, machine: &Subject, goal: LinkGoal) -> Answer {
+        self.pair.ensure(&stamp(0), machine, goal).await
+    }
+
+    /// The machine stands.
+    pub async fn stand(&self, name: &str, epoch: u64, with: Materialize) {
+        self.until(|| self.make(name, epoch, &with)).await;
     }
 
     /// Asks until it is so.
@@ -160,29 +171,38 @@ impl Stage {
     /// The machine runs at the primary site and is protected.
     pub async fn protect(&self, name: &str) {
         let towards = OUT;
-        self.until(|| self.link(name, 0, LinkGoal::Related { towards })).await;
-        self.until(|| self.link(name, 0, LinkGoal::Seeded { towards })).await;
-        self.until(|| self.link(name, 0, LinkGoal::Finalized { towards })).await;
+        self.until(|| self.link(name, 0, LinkGoal::Related { towards }))
+            .await;
+        self.until(|| self.link(name, 0, LinkGoal::Seeded { towards }))
+            .await;
+        self.until(|| self.link(name, 0, LinkGoal::Finalized { towards }))
+            .await;
     }
 
     /// A planned failover towards a side.
     pub async fn planned(&self, name: &str, towards: SiteRole, epoch: u64) {
         let from = towards.other();
-        self.until(|| self.site(from, name, epoch, SiteGoal::Stopped)).await;
-        self.until(|| self.link(name, epoch, LinkGoal::FinalSync { towards })).await;
+        self.until(|| self.site(from, name, epoch, SiteGoal::Stopped))
+            .await;
+        self.until(|| self.link(name, epoch, LinkGoal::FinalSync { towards }))
+            .await;
         let with = made(towards, None);
         self.until(|| self.make(name, epoch, &with)).await;
-        self.until(|| self.site(towards, name, epoch, SiteGoal::Started)).await;
+        self.until(|| self.site(towards, name, epoch, SiteGoal::Started))
+            .await;
     }
 
     pub async fn commit(&self, name: &str, left: SiteRole, epoch: u64) {
-        self.until(|| self.link(name, epoch, LinkGoal::Committed { left })).await;
+        self.until(|| self.link(name, epoch, LinkGoal::Committed { left }))
+            .await;
     }
 
     /// Data flows back, as after a reprotect.
     pub async fn reverse(&self, name: &str, towards: SiteRole, epoch: u64) {
-        self.until(|| self.site(towards, name, epoch, SiteGoal::Stopped)).await;
-        self.until(|| self.link(name, epoch, LinkGoal::Reversed { towards })).await;
+        self.until(|| self.site(towards, name, epoch, SiteGoal::Stopped))
+            .await;
+        self.until(|| self.link(name, epoch, LinkGoal::Reversed { towards }))
+            .await;
     }
 
     pub fn seen(&self, role: SiteRole, name: &str) -> Instance {

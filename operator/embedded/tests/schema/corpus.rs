@@ -1,6 +1,5 @@
 //! The schemas and rules of Drover's kinds, as this crate understands them: what a real API server
 //! refuses is refused, in its words, and what it takes is taken and filled in as it does.
-#![cfg(test)]
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +25,10 @@ fn files(folder: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
                 found.push(path);
             }
         }
@@ -49,7 +51,8 @@ fn objects(text: &str) -> Vec<Value> {
         }
     }
     let says_something = |text: &String| {
-        text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        text.lines()
+            .any(|line| !line.trim().is_empty() && !line.starts_with('#'))
     };
     let documents = documents.iter().filter(|text| says_something(text));
     let documents = documents.map(|text| serde_yaml::from_str(text).unwrap());
@@ -74,7 +77,10 @@ fn kinds() -> BTreeMap<String, Compiled> {
         let text = fs::read_to_string(path).unwrap();
         let crd: CustomResourceDefinition = serde_yaml::from_str(&text).unwrap();
         let version = &crd.spec.versions[0].name;
-        kinds.insert(crd.spec.names.kind.clone(), Compiled::of(&crd, version).unwrap());
+        kinds.insert(
+            crd.spec.names.kind.clone(),
+            Compiled::of(&crd, version).unwrap(),
+        );
     }
     kinds
 }
@@ -87,7 +93,10 @@ fn is_ours(object: &Value) -> bool {
 fn problems(kind: &Compiled, object: &mut Value) -> Vec<String> {
     let unknown = kind.admit(object);
     if !unknown.is_empty() {
-        return unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+        return unknown
+            .iter()
+            .map(|path| format!("unknown field \"{path}\""))
+            .collect();
     }
     let errors = kind.validate(object, None, Part::Whole);
     errors.iter().map(ToString::to_string).collect()
@@ -130,7 +139,8 @@ fn what_a_real_server_refuses_is_refused_and_nothing_else() {
                 said.extend(problems(kind, &mut object));
             }
         }
-        let about_schema = ["schema", "cel"].contains(&&*class) && !BEFORE_THE_SCHEMA.contains(&name);
+        let about_schema =
+            ["schema", "cel"].contains(&&*class) && !BEFORE_THE_SCHEMA.contains(&name);
         refused += usize::from(about_schema);
         match (about_schema, said.is_empty()) {
             (true, true) => wrong.push(format!("{name}: taken, and should not be: {says}")),
@@ -172,7 +182,9 @@ fn defaults_are_those_of_the_types() {
     let kinds = kinds();
     let native = |object: &Value| {
         let kind = object["kind"].as_str().unwrap();
-        let object = Object::deserialize_kind(kind, object.clone()).unwrap().unwrap();
+        let object = Object::deserialize_kind(kind, object.clone())
+            .unwrap()
+            .unwrap();
         serde_json::to_value(&object).unwrap()
     };
     let mut filled_in = 0;
@@ -180,9 +192,17 @@ fn defaults_are_those_of_the_types() {
         let path = repository().join(format!("tests/fixtures/{fixture}.yaml"));
         for object in objects(&fs::read_to_string(path).unwrap()) {
             let mut admitted = object.clone();
-            assert_eq!(kinds[object["kind"].as_str().unwrap()].admit(&mut admitted), [""; 0]);
+            assert_eq!(
+                kinds[object["kind"].as_str().unwrap()].admit(&mut admitted),
+                [""; 0]
+            );
             // Field by field: what one side leaves out and the other fills in is a difference too.
-            assert_eq!(admitted["spec"], native(&object)["spec"], "{}", object["kind"]);
+            assert_eq!(
+                admitted["spec"],
+                native(&object)["spec"],
+                "{}",
+                object["kind"]
+            );
             assert_eq!(native(&admitted), native(&object));
             filled_in += usize::from(admitted != object);
         }
@@ -204,8 +224,13 @@ fn what_may_not_change_is_refused_on_update_only() {
     new["spec"]["sites"]["secondary"] = "jeju".into();
     assert_eq!(kind.validate(&new, None, Part::Whole), []);
     let refused = kind.validate(&new, Some(&old), Part::Whole);
-    let [error] = refused.as_slice() else { panic!("{refused:?}") };
-    assert_eq!((&*error.field, error.reason), ("spec.sites", FieldReason::Invalid));
+    let [error] = refused.as_slice() else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        (&*error.field, error.reason),
+        ("spec.sites", FieldReason::Invalid)
+    );
     assert_eq!(
         error.message,
         "Invalid value: the sites of a plan cannot be changed: make a new plan"

@@ -1,0 +1,313 @@
+//! A fault at every point: a whole life of three machines in two groups, once for every call of the API and
+//! of a driver in it, and for everything that can go wrong with that call.
+
+mod lab;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use drover_api::{ActualSite, DrillPhase, MachinePhase, RecoveryDrill, RecoveryPlan, RunPhase};
+use drover_simulator::Latency;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use lab::faults::{EVERY_FAULT, Fault, Faults};
+use lab::{Lab, SHOP};
+use serde_json::json;
+
+async fn until_all(lab: &mut Lab, phase: MachinePhase) {
+    lab.until(&format!("all {phase:?}"), async |lab| {
+        let machines = lab.machines().await;
+        let there = |machine: &drover_api::ProtectedMachine| {
+            machine
+                .status
+                .as_ref()
+                .is_some_and(|status| status.phase == phase)
+        };
+        machines.len() == 3 && machines.iter().all(there)
+    })
+    .await;
+}
+
+async fn until_at(lab: &mut Lab, site: ActualSite) {
+    lab.until(&format!("at {site:?}"), async |lab| {
+        let status = lab.plan().await.status;
+        status
+            .is_some_and(|status| status.active_site == Some(site) && status.current_run.is_none())
+    })
+    .await;
+}
+
+async fn drill(lab: &mut Lab) {
+    let drills: Api<RecoveryDrill> = Api::namespaced(lab.client.clone(), "default");
+    let drill = serde_json::from_value(json!({
+        "apiVersion": "drover.dev/v1alpha1",
+        "kind": "RecoveryDrill",
+        "metadata": {"name": "practice"},
+        "spec": {"planRef": {"name": "shop"}},
+    }));
+    drills
+        .create(&PostParams::default(), &drill.unwrap())
+        .await
+        .unwrap();
+    lab.until("the drill stands", async |_| {
+        let status = drills.get("practice").await.unwrap().status;
+        status.is_some_and(|status| status.phase == DrillPhase::Standing)
+    })
+    .await;
+    drills
+        .delete("practice", &DeleteParams::default())
+        .await
+        .unwrap();
+    lab.until("the drill is gone", async |_| {
+        drills.get_opt("practice").await.unwrap().is_none()
+    })
+    .await;
+}
+
+/// Protect, drill, planned failover, commit, reprotect, failback, commit, reprotect.
+async fn whole_life(lab: &mut Lab) {
+    lab.create(SHOP).await;
+    until_all(lab, MachinePhase::Protected).await;
+    until_at(lab, ActualSite::Primary).await;
+    drill(lab).await;
+    lab.set_active("secondary").await;
+    lab.until_phase("shop-2", RunPhase::CommitPending).await;
+    lab.sound();
+    lab.decide("shop-2", "Commit").await;
+    lab.until_phase("shop-3", RunPhase::Protected).await;
+    until_all(lab, MachinePhase::Protected).await;
+    until_at(lab, ActualSite::Secondary).await;
+    lab.set_active("primary").await;
+    lab.until_phase("shop-4", RunPhase::CommitPending).await;
+    lab.decide("shop-4", "Commit").await;
+    lab.until_phase("shop-5", RunPhase::Protected).await;
+    until_all(lab, MachinePhase::Protected).await;
+    until_at(lab, ActualSite::Primary).await;
+}
+
+/// Protect, then an unplanned failover, and whatever becomes of the site that was lost.
+async fn emergency(lab: &mut Lab) {
+    lab.create(SHOP).await;
+    until_all(lab, MachinePhase::Protected).await;
+    until_at(lab, ActualSite::Primary).await;
+    lab.faults.record(true);
+    let plans: Api<RecoveryPlan> = Api::namespaced(lab.client.clone(), "default");
+    let patch = Patch::Merge(json!({"spec": {
+        "activeSite": "secondary",
+        "request": {
+            "id": "typhoon-1",
+            "expires": "2026-03-03T09:00:00Z",
+            "type": "Unplanned",
+            "sourceStop": "Attempt",
+        },
+    }}));
+    plans
+        .patch("shop", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    lab.until_phase("shop-1", RunPhase::CommitPending).await;
+    lab.sound();
+    lab.decide("shop-1", "Commit").await;
+    lab.until_phase("shop-1", RunPhase::Committed).await;
+    until_all(lab, MachinePhase::NotProtected).await;
+    until_at(lab, ActualSite::Secondary).await;
+    // The lost site is back by then, and its copies are held.
+    tokio::time::sleep(lab::faults::AWAY * 2).await;
+    lab.decide("shop-1", "Reprotect").await;
+    lab.until_phase("shop-2", RunPhase::Protected).await;
+    until_all(lab, MachinePhase::Protected).await;
+}
+
+/// What there is at the end, without what differs from one time to the other.
+async fn end_state(lab: &Lab) -> BTreeMap<String, String> {
+    let mut state = BTreeMap::new();
+    for machine in lab.machines().await {
+        let status = machine.status.unwrap();
+        state.insert(
+            machine.metadata.name.unwrap(),
+            format!(
+                "{:?} {:?} {:?}",
+                status.phase, status.active_site, status.run
+            ),
+        );
+        for site in ["seoul", "busan"] {
+            let (at, name) = (site.parse().unwrap(), machine.spec.machine.clone());
+            let seen = lab.world.machine(&at, &name);
+            let seen = seen.map(|seen| (seen.instance.power, seen.instance.disk));
+            state.insert(format!("{name} at {site}"), format!("{seen:?}"));
+            let drill = lab.world.drill(&at, &name).is_some();
+            state.insert(format!("drill of {name} at {site}"), format!("{drill}"));
+        }
+        let link = lab
+            .world
+            .link(&"seoul".parse().unwrap(), &machine.spec.machine);
+        let link = link.map(|link| (link.towards, link.state));
+        state.insert(
+            format!("link of {}", machine.spec.machine),
+            format!("{link:?}"),
+        );
+    }
+    let plan = lab.plan().await.status.unwrap();
+    state.insert(
+        "plan".into(),
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            plan.active_site, plan.current_run, plan.last_runs, plan.drift
+        ),
+    );
+    state
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Story {
+    WholeLife,
+    Emergency,
+}
+
+/// What one life came to.
+struct Life {
+    points: Vec<String>,
+    fired: Vec<(String, Fault)>,
+    end: BTreeMap<String, String>,
+}
+
+/// Lives one life with faults, on virtual time of its own.
+fn live(story: Story, planned: Vec<(String, Fault)>) -> Life {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async move {
+        let faults = Faults::planned(planned);
+        faults.record(story == Story::WholeLife);
+        let mut lab = Lab::with(Latency::Zero, faults).await;
+        match story {
+            Story::WholeLife => whole_life(&mut lab).await,
+            Story::Emergency => emergency(&mut lab).await,
+        }
+        // Whatever comes late has come by now.
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        lab.sound();
+        Life {
+            points: lab.faults.points(),
+            fired: lab.faults.fired(),
+            end: end_state(&lab).await,
+        }
+    })
+}
+
+/// Lives a life for each of these, on all cores, and says which did not end as they should.
+fn campaign(
+    story: Story,
+    planned: Vec<Vec<(String, Fault)>>,
+    end: &BTreeMap<String, String>,
+) -> usize {
+    let next = AtomicUsize::new(0);
+    let fired = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let planned = Arc::new(planned);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(faults) = planned.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let life = catch_unwind(AssertUnwindSafe(|| live(story, faults.clone())));
+                    match life {
+                        Ok(life) => {
+                            fired.fetch_add(usize::from(!life.fired.is_empty()), Ordering::Relaxed);
+                            let different: Vec<_> = life
+                                .end
+                                .iter()
+                                .filter(|(key, value)| end.get(*key) != Some(value))
+                                .collect();
+                            if life.end.len() != end.len() || !different.is_empty() {
+                                failures
+                                    .lock()
+                                    .unwrap()
+                                    .push(format!("{faults:?}: {different:?}"));
+                            }
+                        }
+                        Err(panic) => {
+                            let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                            let first = words.lines().next().unwrap_or_default().to_owned();
+                            let words = format!("{faults:?}: {first}");
+                            eprintln!("{words}");
+                            failures.lock().unwrap().push(words);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    for failure in failures.iter().take(40) {
+        eprintln!("{failure}");
+    }
+    assert_eq!(failures.len(), 0, "of {} lives", planned.len());
+    fired.into_inner()
+}
+
+/// Lives one life again, with the fault that an environment variable names: `DROVER_FAULT='POINT=Fault'`.
+#[test]
+fn one_life_again() {
+    let Ok(text) = std::env::var("DROVER_FAULT") else {
+        return;
+    };
+    let (point, fault) = text.rsplit_once('=').expect("POINT=Fault");
+    let mut faults = EVERY_FAULT.into_iter().chain([Fault::LoseSite]);
+    let fault = faults
+        .find(|known| format!("{known:?}") == fault)
+        .expect("a fault");
+    let story = if fault == Fault::LoseSite {
+        Story::Emergency
+    } else {
+        Story::WholeLife
+    };
+    let life = live(story, vec![(point.to_owned(), fault)]);
+    println!("{:?}\n{:#?}", life.fired, life.end);
+}
+
+#[test]
+fn no_fault_at_any_point_breaks_an_invariant() {
+    // SPEC: FO-7, SA-4, BI-2
+    let calm = live(Story::WholeLife, vec![]);
+    let planned: Vec<_> = calm
+        .points
+        .iter()
+        .flat_map(|point| EVERY_FAULT.map(|fault| vec![(point.clone(), fault)]))
+        .collect();
+    let lives = planned.len();
+    eprintln!("{} points", calm.points.len());
+    let fired = campaign(Story::WholeLife, planned, &calm.end);
+    println!(
+        "{} points x {} faults: {lives} lives, {fired} met theirs",
+        calm.points.len(),
+        EVERY_FAULT.len()
+    );
+}
+
+#[test]
+fn a_site_may_be_lost_at_any_point_of_an_unplanned_failover() {
+    // SPEC: FO-3, FO-8, SA-2, BI-2
+    let calm = live(Story::Emergency, vec![]);
+    let planned: Vec<_> = calm
+        .points
+        .iter()
+        .map(|point| vec![(point.clone(), Fault::LoseSite)])
+        .collect();
+    let lives = planned.len();
+    let fired = campaign(Story::Emergency, planned, &calm.end);
+    println!("the site lost at {lives} points, {fired} of them met");
+}
+
+#[test]
+fn the_same_life_is_lived_twice() {
+    let (one, other) = (
+        live(Story::WholeLife, vec![]),
+        live(Story::WholeLife, vec![]),
+    );
+    assert_eq!(one.points, other.points);
+}

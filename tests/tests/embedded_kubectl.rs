@@ -1,4 +1,5 @@
 //! `kubectl` works with the embedded API as with a cluster.
+#![cfg(test)]
 
 use std::{
     fs,

@@ -36,7 +36,7 @@ impl Service<Request<kube::client::Body>> for Counting {
     type Future = <ApiService as Service<Request<kube::client::Body>>>::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
+        Service::<Request<kube::client::Body>>::poll_ready(&mut self.inner, context)
     }
 
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {

@@ -164,6 +164,8 @@ async fn end_state(lab: &Lab) -> BTreeMap<String, String> {
 enum Story {
     WholeLife,
     Emergency,
+    /// A whole life with a second operator that stands by.
+    Takeover,
 }
 
 /// What one life came to.
@@ -182,11 +184,15 @@ fn live(story: Story, planned: Vec<(String, Fault)>) -> Life {
         .unwrap();
     runtime.block_on(async move {
         let faults = Faults::planned(planned);
-        faults.record(story == Story::WholeLife);
+        faults.record(story != Story::Emergency);
         let mut lab = Lab::with(Latency::Zero, faults).await;
         match story {
             Story::WholeLife => whole_life(&mut lab).await,
             Story::Emergency => emergency(&mut lab).await,
+            Story::Takeover => {
+                lab.start_second();
+                whole_life(&mut lab).await;
+            }
         }
         // Whatever comes late has come by now.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
@@ -287,6 +293,70 @@ fn no_fault_at_any_point_breaks_an_invariant() {
         calm.points.len(),
         EVERY_FAULT.len()
     );
+}
+
+#[test]
+fn a_paused_operator_that_resumes_after_another_took_over_does_no_harm() {
+    // SPEC: SA-3, SA-4, FO-7
+    let calm = live(Story::Takeover, vec![]);
+    // Every call of a driver, and every seventh of the others; all of them in the long mode.
+    let long = std::env::var_os("DROVER_LONG").is_some();
+    let driver = |point: &str| {
+        !["GET", "PUT", "POST", "WATCH", "PATCH", "DELETE"]
+            .contains(&point.split(' ').next().unwrap())
+    };
+    let planned: Vec<_> = calm
+        .points
+        .iter()
+        .enumerate()
+        .filter(|(nth, point)| {
+            long || nth % 7 == 0 || (driver(point) && !point.starts_with("observe"))
+        })
+        .map(|(_, point)| vec![(point.clone(), Fault::Pause)])
+        .collect();
+    let lives = planned.len();
+    let fired = campaign(Story::Takeover, planned, &calm.end);
+    println!("paused at {lives} points, {fired} of them met");
+}
+
+/// Numbers that follow from a seed, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(limit).unwrap()).unwrap()
+    }
+}
+
+/// Several faults in one life, by a seed: `DROVER_SEED=N` lives one of them again.
+#[test]
+fn several_faults_in_one_life_break_nothing() {
+    // SPEC: BI-2, FO-7
+    let calm = live(Story::WholeLife, vec![]);
+    let faults_of = |seed: u64| {
+        let mut dice = Dice(seed);
+        let count = 2 + dice.below(4);
+        let mut faults = BTreeMap::new();
+        for _ in 0..count {
+            let point = calm.points[dice.below(calm.points.len())].clone();
+            faults.insert(point, EVERY_FAULT[dice.below(EVERY_FAULT.len())]);
+        }
+        faults.into_iter().collect::<Vec<_>>()
+    };
+    let one = std::env::var("DROVER_SEED")
+        .ok()
+        .map(|text| text.parse::<u64>().expect("a number"));
+    let long = std::env::var_os("DROVER_LONG").is_some();
+    let seeds: Vec<u64> = match one {
+        Some(seed) => vec![seed],
+        None => (0..if long { 10_000 } else { 200 }).collect(),
+    };
+    let planned: Vec<_> = seeds.iter().map(|seed| faults_of(*seed)).collect();
+    let fired = campaign(Story::WholeLife, planned, &calm.end);
+    println!("{} schedules, {fired} of them met a fault", seeds.len());
 }
 
 #[test]

@@ -72,3 +72,41 @@ async fn there_and_back_in_believable_times() {
     // SPEC: FO-2, FO-5, FO-9, FB-2, PL-3
     there_and_back(Latency::Realistic).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_planned_failover_costs_at_most_four_writes_for_each_machine() {
+    // SPEC: FO-2
+    let mut lab = Lab::new(Latency::Zero).await;
+    lab.create(SHOP).await;
+    until_all(&mut lab, MachinePhase::Protected).await;
+    until_at(&mut lab, ActualSite::Primary).await;
+    lab.faults.record(true);
+    lab.set_active("secondary").await;
+    lab.until_phase("shop-1", RunPhase::CommitPending).await;
+    until_all(&mut lab, MachinePhase::CommitPending).await;
+    let points = lab.faults.points();
+    let of_machines = |point: &&String| {
+        let reads = point.starts_with("GET") || point.starts_with("WATCH");
+        !reads && (point.contains(" machineruns") || point.contains(" protectedmachines"))
+    };
+    let writes: Vec<_> = points.iter().filter(of_machines).collect();
+    assert!(writes.len() <= 4 * 3, "{writes:#?}");
+    // One creation, two outcomes, and what is told of the protected machine.
+    assert_eq!(writes.len(), 4 * 3, "{writes:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failover_takes_no_longer_than_its_forecast_says() {
+    // SPEC: PL-5, PL-11
+    let mut lab = Lab::new(Latency::Realistic).await;
+    lab.create(SHOP).await;
+    until_all(&mut lab, MachinePhase::Protected).await;
+    until_at(&mut lab, ActualSite::Primary).await;
+    lab.set_active("secondary").await;
+    lab.until_phase("shop-1", RunPhase::CommitPending).await;
+    let run = lab.run("shop-1").await.unwrap();
+    let reached = run.status.unwrap().rto.unwrap().as_millis();
+    let forecast = run.spec.forecast.unwrap().rto.as_millis();
+    println!("reached {reached} ms, forecast {forecast} ms");
+    assert!(reached * 100 <= forecast * 102, "{reached} ms, {forecast} ms");
+}

@@ -28,8 +28,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let kind = ApiResource::erase::<ProtectedMachine>(&());
     let machines: kube::Api<DynamicObject> =
         kube::Api::namespaced_with(api.client("default"), "default", &kind);
-    let spec: serde_json::Value =
-        serde_json::from_str(&env::var("SPEC").unwrap_or_else(|_| "{}".to_owned()))?;
+    let spec = json!({
+        "groupRef": { "name": "group" },
+        "machine": "machine",
+        "policyRef": { "name": "policy" },
+        "sites": { "primary": "one", "secondary": "two" },
+    });
     let started = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {

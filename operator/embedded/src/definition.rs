@@ -13,7 +13,6 @@ use crate::{
     registry::{Resource, Traits, Version, group_version},
     rules::Rules,
     schema::Compiled,
-    store::CLEANUP,
     table::Columns,
     time,
 };
@@ -54,10 +53,6 @@ pub(crate) fn complete(definition: &mut Value, now: Timestamp) {
         ),
     ] {
         set_condition(status, kind, reason, message, now);
-    }
-    let finalizers = &mut definition["metadata"]["finalizers"];
-    if finalizers.is_null() {
-        *finalizers = json!([CLEANUP]);
     }
 }
 

@@ -55,19 +55,18 @@ async fn write_for_ever(folder: &Path) {
         let maps = maps.clone();
         writers.spawn(async move {
             let name = format!("writer-{writer}");
-            let mut current = match maps.get_opt(&name).await.unwrap() {
-                Some(current) => current,
-                None => {
-                    let metadata = ObjectMeta {
-                        name: Some(name.clone()),
-                        ..ObjectMeta::default()
-                    };
-                    let first = ConfigMap {
-                        metadata,
-                        ..ConfigMap::default()
-                    };
-                    maps.create(&PostParams::default(), &first).await.unwrap()
-                }
+            let mut current = if let Some(current) = maps.get_opt(&name).await.unwrap() {
+                current
+            } else {
+                let metadata = ObjectMeta {
+                    name: Some(name.clone()),
+                    ..ObjectMeta::default()
+                };
+                let first = ConfigMap {
+                    metadata,
+                    ..ConfigMap::default()
+                };
+                maps.create(&PostParams::default(), &first).await.unwrap()
             };
             loop {
                 let count = count(&current) + 1;

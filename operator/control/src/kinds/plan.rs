@@ -154,7 +154,7 @@ impl Case<'_> {
                 self.overrides(context, &mut next).await?;
             }
             Start::Held(held) => {
-                if held == Held::Adopted {
+                if matches!(held, Held::Adopted | Held::Mixed) {
                     next.baseline = self.baseline(served.as_ref());
                 }
                 next.held.push(held.to_string());

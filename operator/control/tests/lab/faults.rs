@@ -42,6 +42,9 @@ pub enum Fault {
     Duplicate,
     /// What is read is what was read before; what is asked for arrives much later.
     Stale,
+    /// The process stands still in the middle of the call for longer than its lease lasts: the call
+    /// arrives afterwards, when another process leads.
+    Pause,
     /// The primary site loses its power right before the call, and comes back a minute later.
     LoseSite,
 }
@@ -58,6 +61,8 @@ pub const EVERY_FAULT: [Fault; 7] = [
 
 /// How late a delayed request arrives.
 const LATE: Duration = Duration::from_secs(20);
+/// How long a process stands still.
+const STILL: Duration = Duration::from_secs(40);
 /// How long a lost site is away.
 pub const AWAY: Duration = Duration::from_secs(60);
 
@@ -124,6 +129,16 @@ impl Faults {
         };
         state.fired.push((point, fault));
         Met::Fault(fault)
+    }
+
+    /// The process stands still: none of its calls gets anywhere, for a while.
+    fn stand_still(self: &Arc<Self>) {
+        self.state.lock().unwrap().dead = true;
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(STILL).await;
+            this.revive();
+        });
     }
 
     /// Ends the process: nothing of this incarnation goes on.
@@ -214,6 +229,15 @@ impl FaultyApi {
                 refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests")
             }
             Some(Fault::Conflict) => refusal(StatusCode::CONFLICT, "Conflict"),
+            Some(Fault::Pause) => {
+                self.faults.stand_still();
+                let late = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(STILL).await;
+                    late.clone().pass("late", sent, false).await;
+                });
+                std::future::pending().await
+            }
             Some(Fault::Duplicate) => {
                 self.pass(&name, sent.clone(), read).await;
                 self.pass(&name, sent, read).await
@@ -368,7 +392,7 @@ fn failed(epoch_seen: Option<u64>) -> FabricError {
 
 /// Asks for an effect, with what goes wrong at this point.
 async fn asked<F>(
-    faults: &Faults,
+    faults: &Arc<Faults>,
     world: &Arc<Simulation>,
     point: &str,
     epoch: u64,
@@ -394,6 +418,15 @@ where
             std::future::pending().await
         }
         Fault::Conflict => Err(failed(Some(epoch + 1))),
+        Fault::Pause => {
+            faults.stand_still();
+            let late = call();
+            tokio::spawn(async move {
+                tokio::time::sleep(STILL).await;
+                drop(late.await);
+            });
+            std::future::pending().await
+        }
         Fault::Duplicate => {
             drop(call().await);
             call().await
@@ -416,7 +449,7 @@ where
 
 /// Looks, with what goes wrong at this point.
 async fn looked<K, V, F>(
-    faults: &Faults,
+    faults: &Arc<Faults>,
     world: &Arc<Simulation>,
     point: &str,
     since: Option<Cursor>,
@@ -438,6 +471,10 @@ where
         }
         Fault::Error | Fault::Conflict => Err(failed(None)),
         Fault::Timeout => std::future::pending().await,
+        Fault::Pause => {
+            faults.stand_still();
+            std::future::pending().await
+        }
         Fault::Duplicate => {
             drop(call().await);
             call().await

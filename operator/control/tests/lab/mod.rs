@@ -30,6 +30,7 @@ pub struct Lab {
     pub client: Client,
     pub faults: Arc<Faults>,
     operator: Option<JoinHandle<()>>,
+    second: Option<JoinHandle<()>>,
 }
 
 pub const START: &str = "2026-03-02T09:00:00Z";
@@ -44,14 +45,7 @@ impl Lab {
         let mut options = drover_simulator::Options::new(clock);
         options.latency = latency;
         let world = Simulation::new(options);
-        let api = drover_embedded::Api::open(Options {
-            crds: KINDS.iter().map(|kind| (kind.crd)()).collect(),
-            now: Arc::new(move || clock.now()),
-            uid_seed: Some(1),
-            ..Options::default()
-        })
-        .await
-        .unwrap();
+        let api = open(clock).await;
         let client = api.client("default");
         let mut lab = Self {
             clock,
@@ -60,38 +54,54 @@ impl Lab {
             client,
             faults,
             operator: None,
+            second: None,
         };
         lab.start();
         lab
     }
 
-    pub fn registry(&self) -> Registry {
-        let driver = FaultyDriver {
-            world: Arc::clone(&self.world),
-            faults: Arc::clone(&self.faults),
-        };
-        Registry::default().with("simulator", Arc::new(driver))
+    pub fn start(&mut self) {
+        self.faults.revive();
+        let faults = Arc::clone(&self.faults);
+        self.operator = Some(self.operate("one", faults));
     }
 
-    pub fn start(&mut self) {
+    /// A second operator, to whom nothing goes wrong.
+    pub fn start_second(&mut self) {
+        self.second = Some(self.operate("two", Arc::default()));
+    }
+
+    fn operate(&self, identity: &str, faults: Arc<Faults>) -> JoinHandle<()> {
         let settings = Settings {
-            identity: "one".into(),
+            identity: identity.into(),
             ..Settings::default()
         };
         let api = FaultyApi {
             inner: self.api.service(),
-            faults: Arc::clone(&self.faults),
+            faults: Arc::clone(&faults),
             world: Arc::clone(&self.world),
             read: Arc::default(),
         };
-        self.faults.revive();
+        let driver = FaultyDriver {
+            world: Arc::clone(&self.world),
+            faults,
+        };
+        let registry = Registry::default().with("simulator", Arc::new(driver));
         let client = Client::new(api, "default");
-        let operator = Operator::new(client, self.clock, self.registry(), settings);
-        self.operator = Some(tokio::spawn(async move {
+        let operator = Operator::new(client, self.clock, registry, settings);
+        tokio::spawn(async move {
             loop {
                 operator.run(std::future::pending()).await;
             }
-        }));
+        })
+    }
+
+    /// The store is lost altogether: an empty one takes its place.
+    pub async fn lose_store(&mut self) {
+        self.crash();
+        self.api = open(self.clock).await;
+        self.client = self.api.client("default");
+        self.start();
     }
 
     /// Ends the operator as a crash does.
@@ -227,6 +237,16 @@ impl Lab {
     pub fn sound(&self) {
         assert_eq!(self.world.violations(), []);
     }
+}
+
+async fn open(clock: Clock) -> drover_embedded::Api {
+    let options = Options {
+        crds: KINDS.iter().map(|kind| (kind.crd)()).collect(),
+        now: Arc::new(move || clock.now()),
+        uid_seed: Some(1),
+        ..Options::default()
+    };
+    drover_embedded::Api::open(options).await.unwrap()
 }
 
 /// Two sites, three machines in two groups, one plan.

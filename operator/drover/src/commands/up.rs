@@ -8,7 +8,7 @@ use crate::output::Output;
 /// Runs until it is told to end.
 ///
 /// # Errors
-/// When it cannot begin.
-pub fn run(_arguments: &Up, _output: &mut Output) -> Result<Exit, Failure> {
-    Ok(Exit::Fine)
+/// When it cannot begin, or cannot keep what it must.
+pub fn run(arguments: &Up, output: &mut Output) -> Result<Exit, Failure> {
+    crate::up::run(arguments, output)
 }

@@ -29,8 +29,6 @@ pub struct Ending {
     pub violations: Vec<Violation>,
     /// When, in simulated time, it ended.
     pub end: Duration,
-    /// What the clock of the stage said at the beginning.
-    pub begun: jiff::Timestamp,
 }
 
 impl Ending {
@@ -76,7 +74,7 @@ impl Ending {
     pub fn render(&self, style: Style) -> String {
         let mut page = format!("\n{}\n", style.strong("What happened, in simulated time"));
         page += &self.timeline().render(style, "  ");
-        page += &format!("\n{}\n", style.strong("What each run reached"));
+        page += &format!("\n{}\n", style.strong("What each run reached (and its forecast)"));
         page += &self.table().render(style, "  ");
         page += "\n";
         let checks = self.ledger.checks.len();
@@ -98,7 +96,7 @@ impl Ending {
         let mut table = Table::new([
             Column::number("AT"),
             Column::number("TOOK"),
-            Column::text("WHAT"),
+            Column::wrapped("WHAT"),
         ]);
         let next = self.ledger.acts.iter().skip(1).map(|(at, _)| *at);
         let ends = next.chain([self.end]);
@@ -109,38 +107,26 @@ impl Ending {
         table
     }
 
+    /// In brackets: what was forecast when the run was compiled.
     fn table(&self) -> Table {
         let mut table = Table::new([
-            Column::number("AT"),
-            Column::text("RUN"),
-            Column::text("WHAT"),
+            Column::short("RUN"),
+            Column::short("WHAT"),
             Column::short("WAY"),
             Column::number("RTO"),
-            Column::number("FORECAST"),
             Column::number("RPO"),
-            Column::number("FORECAST"),
             Column::short("END"),
         ]);
         for report in self.reports() {
-            let failover = matches!(
-                report.what.kind,
-                RunKind::PlannedFailover | RunKind::UnplannedFailover | RunKind::TestFailover
-            );
-            let at = report.started.map(|at| at.duration_since(self.begun));
-            let at = at
-                .and_then(|at| Duration::try_from(at).ok())
-                .unwrap_or_default();
             let end = format!("{:?}", report.result.phase);
             let good = report.result.verdict == Verdict::Succeeded;
+            let starts = report.what.kind != RunKind::Reprotect;
             table.row(vec![
-                stamp(at).into(),
                 report.run.name.clone().into(),
                 report.what.words.into(),
                 format!("{} → {}", report.what.source, report.what.target).into(),
-                reached(&report.rto, failover),
-                forecast(&report.rto, failover),
-                reached(&report.rpo, failover),
-                forecast(&report.rpo, failover),
+                measured(&report.rto, starts),
+                measured(&report.rpo, starts),
                 if good { end.into() } else { Cell::bad(end) },
             ]);
         }
@@ -148,17 +134,74 @@ impl Ending {
     }
 }
 
-fn reached(measure: &Measure, shown: bool) -> Cell {
+fn measured(measure: &Measure, shown: bool) -> Cell {
     let Some(reached) = measure.reached.as_ref().filter(|_| shown) else {
         return "-".into();
     };
+    let mut text = rough(reached);
+    if let Some(forecast) = &measure.forecast {
+        text += &format!(" ({})", rough(forecast));
+    }
     match measure.met {
-        Some(false) => Cell::bad(rough(reached)),
-        _ => rough(reached).into(),
+        Some(false) => Cell::bad(text),
+        _ => text.into(),
     }
 }
 
-fn forecast(measure: &Measure, shown: bool) -> Cell {
-    let forecast = measure.forecast.as_ref().filter(|_| shown);
-    forecast.map_or_else(|| "-".into(), |forecast| rough(forecast).into())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::script::Check;
+    use crate::reports::fixtures;
+
+    fn ending() -> Ending {
+        let planned = fixtures::planned();
+        Ending {
+            ledger: Ledger {
+                acts: vec![(Duration::ZERO, "Protect")],
+                checks: vec![Check {
+                    what: "nothing is lost".to_owned(),
+                    holds: true,
+                }],
+            },
+            plan: planned.plan,
+            runs: vec![planned.run],
+            machines: planned.machines,
+            violations: Vec::new(),
+            end: Duration::from_secs(90),
+        }
+    }
+
+    #[test]
+    fn all_is_well_only_when_nothing_is_wrong() {
+        assert_eq!(ending().wrong(), Vec::<String>::new());
+        let page = ending().render(Style::new(false, 80));
+        assert!(page.contains("No invariant broke, and all 1 check held."), "{page}");
+    }
+
+    #[test]
+    fn a_broken_invariant_is_wrong() {
+        let mut ending = ending();
+        ending.violations.push(Violation {
+            invariant: "single_active".to_owned(),
+            site: "seoul".parse().unwrap(),
+            machine: "db-1".parse().unwrap(),
+            message: "it may serve at both sites".to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            accepted: false,
+        });
+        let wrong = ending.wrong();
+        assert_eq!(wrong, ["single_active broke: db-1 at seoul: it may serve at both sites"]);
+        assert!(!ending.render(Style::new(false, 80)).contains("No invariant"));
+    }
+
+    #[test]
+    fn a_check_that_fails_and_a_run_that_hangs_are_wrong() {
+        let mut one = ending();
+        one.ledger.checks[0].holds = false;
+        assert_eq!(one.wrong(), ["not so: nothing is lost"]);
+        let mut other = ending();
+        other.runs.push(fixtures::halted().run);
+        assert_eq!(other.wrong(), ["run shop-9 ended as Halted"]);
+    }
 }

@@ -12,6 +12,7 @@ mod pace;
 mod script;
 mod stage;
 
+use drover_api::value::Duration as Length;
 use drover_fabric::Clock;
 use drover_simulator::Latency;
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use crate::cli::Demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::reports::moments::rough;
 use crate::up::home::{Home, Plan, cannot};
 use crate::up::screen::Screen;
 use ending::Ending;
@@ -32,7 +34,7 @@ use stage::Stage;
 const BEGIN: Timestamp = Timestamp::constant(1_772_442_000, 0);
 
 /// So many simulated seconds in a second make about twenty seconds of it.
-const USUAL_PACE: u32 = 60;
+const USUAL_PACE: u32 = 30;
 
 /// Plays the demonstration.
 ///
@@ -98,32 +100,7 @@ async fn conclude(stage: Stage<'_>, mut ledger: Ledger, pace: Pace) -> Result<Ex
         machines: stage.machine_runs().await?,
         violations: stage.home.world.violations(),
         end,
-        begun: BEGIN,
     };
-    for e in stage.home.world.log() {
-        if e.machine
-            .as_ref()
-            .is_none_or(|m| m.as_str() == "db-1" || m.as_str() == "web-1")
-        {
-            stage.output.talk(&format!(
-                "{} {:?} {:?} {} {:?}",
-                e.at.duration_since(BEGIN).as_secs(),
-                e.site.map(|s| s.to_string()),
-                e.machine.map(|m| m.to_string()),
-                e.what,
-                e.epoch
-            ));
-        }
-    }
-    for m in ["db-1", "web-1"] {
-        stage.output.talk(&format!(
-            "{:?}",
-            stage
-                .home
-                .world
-                .machine(&"seoul".parse().unwrap(), &m.parse().unwrap())
-        ));
-    }
     let style = stage.output.data_style();
     stage.output.data(&ending.render(style))?;
     let wall = pace.wall().as_secs_f64();
@@ -131,7 +108,7 @@ async fn conclude(stage: Stage<'_>, mut ledger: Ledger, pace: Pace) -> Result<Ex
     stage.output.talk(&format!(
         "{} of simulated time took {wall:.1} s: {factor:.0} times as fast. \
          `drover up` does the same in real time, for manifests of your own.",
-        stage::stamp(end)
+        rough(&Length::from_secs(end.as_secs()))
     ));
     let fine = ending.wrong().is_empty();
     stage.home.close().await?;

@@ -156,12 +156,6 @@ impl<'o> Stage<'o> {
         }
         for run in self.runs().await? {
             lines.extend(self.story.run(&run));
-            for c in run.status.iter().flat_map(|s| &s.conditions) {
-                lines.push(Line::new(
-                    Mood::Plain,
-                    format!("DBG {} {} {}", c.type_, c.status, c.message),
-                ));
-            }
         }
         let time = self.time();
         // What a person would type to release a wait: here it is done without being asked.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use drover_api::common::RunKind;
 use drover_api::conditions::{FAILOVER_READY, STALLED};
 use drover_api::{ProtectionGroup, RecoveryDrill, RecoveryPlan, RecoveryRun, RunPhase, Site};
 use kube::ResourceExt as _;
@@ -276,7 +277,12 @@ impl Story {
 
 fn line_of_run(run: &RecoveryRun, name: &str) -> Line {
     let phase = words::phase_of(run);
-    let mut text = format!("run {name}: {}", progress::in_one_line(run));
+    // Reversing replication starts no machine, so none becomes healthy by it.
+    let mut text = if run.spec.kind == RunKind::Reprotect {
+        format!("run {name}: {phase:?}")
+    } else {
+        format!("run {name}: {}", progress::in_one_line(run))
+    };
     if let Some(status) = &run.status
         && matches!(phase, RunPhase::CommitPending | RunPhase::Standing)
     {

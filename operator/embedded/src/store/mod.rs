@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use disk::DiskError;
-pub(crate) use removal::{CLEANUP, DEFAULT_NAMESPACE};
+pub(crate) use removal::DEFAULT_NAMESPACE;
 use state::State;
 pub(crate) use state::{Event, Page, Scope};
 

@@ -17,7 +17,7 @@ pub(super) const FOREGROUND: &str = "foregroundDeletion";
 /// Held until dependents no longer refer to their owner.
 pub(super) const ORPHAN: &str = "orphan";
 /// Held by a definition until the last object of its kind is gone.
-pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+pub(super) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 /// The namespace that is always there.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -37,17 +37,21 @@ pub(super) fn delete(
     if is_namespace && &*entry.key().name == DEFAULT_NAMESPACE {
         return Err(WriteError::Kept);
     }
-    let added = match propagation {
-        Propagation::Background => None,
-        Propagation::Foreground => Some(FOREGROUND),
-        Propagation::Orphan => Some(ORPHAN),
-    };
-    if entry.meta.finalizers.is_empty() && added.is_none() && !is_namespace {
+    let is_definition = &*resource.id == DEFINITIONS;
+    let mut added = Vec::new();
+    match propagation {
+        Propagation::Background => {}
+        Propagation::Foreground => added.push(FOREGROUND),
+        Propagation::Orphan => added.push(ORPHAN),
+    }
+    if is_definition {
+        added.push(CLEANUP);
+    }
+    if entry.meta.finalizers.is_empty() && added.is_empty() && !is_namespace {
         return Ok(Written::Gone(batch.remove(resource, entry)));
     }
-    let is_plain = !is_namespace && &*resource.id != DEFINITIONS;
     let marked = batch.edit(resource, entry, |object| {
-        mark(object, added, now, is_plain);
+        mark(object, &added, now, !is_namespace && !is_definition);
         match &*resource.id {
             NAMESPACES => object["status"]["phase"] = json!("Terminating"),
             DEFINITIONS => add_terminating(object, now),
@@ -58,7 +62,7 @@ pub(super) fn delete(
 }
 
 /// Namespaces and definitions are not `is_plain`: the real API server marks them in a way of their own.
-fn mark(object: &mut Value, finalizer: Option<&str>, now: Timestamp, is_plain: bool) {
+fn mark(object: &mut Value, added: &[&str], now: Timestamp, is_plain: bool) {
     let metadata = &mut object["metadata"];
     metadata["deletionTimestamp"] = json!(time::seconds(now));
     if is_plain {
@@ -67,14 +71,12 @@ fn mark(object: &mut Value, finalizer: Option<&str>, now: Timestamp, is_plain: b
             metadata["generation"] = json!(generation + 1);
         }
     }
-    if let Some(finalizer) = finalizer {
-        let mut finalizers = metadata["finalizers"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        if !finalizers.iter().any(|each| each == finalizer) {
-            finalizers.push(json!(finalizer));
-        }
+    let mut finalizers = metadata["finalizers"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    finalizers.extend(added.iter().map(|finalizer| json!(finalizer)));
+    if !finalizers.is_empty() {
         metadata["finalizers"] = Value::Array(finalizers);
     }
 }

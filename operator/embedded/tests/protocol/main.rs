@@ -1,5 +1,5 @@
-#![cfg(test)]
 //! The protocol as a client in the same process sees it.
+#![cfg(test)]
 
 mod collector;
 mod objects;

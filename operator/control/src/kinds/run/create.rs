@@ -145,7 +145,7 @@ async fn give_up(
         ..RecoveryRunStatus::default()
     };
     status::entered(&mut status, now);
-    status::conditions(run, &mut status, &[], now);
+    status::conditions(run, &mut status, &[], &[], now);
     status::say(&mut status, "GivenUp", why, now);
     next.status = Some(status);
     context.replace_status(next).await.map(|_| ())

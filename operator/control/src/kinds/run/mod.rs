@@ -249,6 +249,7 @@ async fn machines(
 ) -> Result<bool, WriteError> {
     let steps = looks::view(context, run, state, &[], |view| steps(view));
     let mut outcomes = Vec::new();
+    state.stuck.clear();
     for (position, step) in steps {
         match step {
             MachineStep::Record(journal) => {
@@ -257,7 +258,8 @@ async fn machines(
                 outcomes.push((position, machine));
             }
             MachineStep::Ensure(effect) => effects::ask(context, key, run, state, position, effect),
-            MachineStep::Wait(_) | MachineStep::Rest => {}
+            MachineStep::Wait(wait) => state.stick(position, wait),
+            MachineStep::Rest => {}
         }
     }
     let written = !outcomes.is_empty();
@@ -269,7 +271,7 @@ fn steps(view: &RunView<'_>) -> Vec<(usize, MachineStep)> {
     decide::admitted(view)
         .into_iter()
         .map(|position| (position, decide::machine(view, position)))
-        .filter(|(_, step)| matches!(step, MachineStep::Record(_) | MachineStep::Ensure(_)))
+        .filter(|(_, step)| !matches!(step, MachineStep::Rest))
         .collect()
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drover_api::{Consistency, MachineRun, RecoveryRun};
-use drover_engine::decide::{ActionId, ActionReport, Failure, Shape, Sight};
+use drover_engine::decide::{
+    ActionId, ActionReport, Failure, Releaser, Shape, Sight, Wait, WaitReason,
+};
 use drover_world::{Effect, FabricError, Observed};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -30,6 +32,8 @@ pub(crate) struct RunState {
     pub(crate) reports: BTreeMap<ActionId, ActionReport>,
     /// Attempts of actions that are under way in this process.
     pub(crate) acting: BTreeSet<(ActionId, u32)>,
+    /// For what machines wait that does not come by itself: so many of them, for each reason.
+    pub(crate) stuck: Vec<(Wait, usize)>,
     /// When the counts were written last.
     pub(crate) counted: Option<Instant>,
 }
@@ -105,7 +109,34 @@ impl RunState {
             asked: vec![None; count],
             reports: BTreeMap::new(),
             acting: BTreeSet::new(),
+            stuck: Vec::new(),
             counted: None,
+        }
+    }
+}
+
+/// Reasons that are told of at most; they are few, whatever the number of machines.
+const REASONS: usize = 8;
+
+impl RunState {
+    /// Notes that a machine waits for somebody, or that its request failed.
+    pub(crate) fn stick(&mut self, position: usize, wait: Wait) {
+        let retries = matches!(wait.reason, WaitReason::Retry { .. });
+        if !retries && matches!(wait.reason.releaser(), Releaser::Progress | Releaser::Time) {
+            return;
+        }
+        // The instant of a retry differs from machine to machine; what failed does not.
+        let reason = match (&wait.reason, &self.failures[position]) {
+            (WaitReason::Retry { .. }, Some(failure)) => WaitReason::Mending {
+                error: failure.error.message.clone(),
+            },
+            (reason, _) => reason.clone(),
+        };
+        let known = self.stuck.iter().position(|(known, _)| known.reason == reason);
+        match known {
+            Some(known) => self.stuck[known].1 += 1,
+            None if self.stuck.len() < REASONS => self.stuck.push((reason.into(), 1)),
+            None => {}
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn with_record(
     status.record = record;
     entered(&mut status, now);
     reached(run, state, &mut status, now);
-    conditions(run, &mut status, waits, now);
+    conditions(run, &mut status, waits, &[], now);
     state.counted = Some(tokio::time::Instant::now());
     let mut next = (**run).clone();
     next.status = Some(status);
@@ -60,7 +60,7 @@ pub(crate) async fn count(
     let now = context.clock.now();
     let mut status = status_of(&run);
     reached(&run, state, &mut status, now);
-    conditions(&run, &mut status, waits, now);
+    conditions(&run, &mut status, waits, &state.stuck, now);
     if run.status.as_ref() == Some(&status) {
         return Ok(run);
     }
@@ -137,12 +137,17 @@ pub(crate) fn conditions(
     run: &RecoveryRun,
     status: &mut RecoveryRunStatus,
     waits: &[Wait],
+    stuck: &[(Wait, usize)],
     now: Timestamp,
 ) {
     let phase = status.record.phase;
     let halt = status.record.halt.clone();
     let mut words: Vec<String> = waits.iter().map(|wait| in_words(run, wait)).collect();
     words.dedup();
+    let machines = stuck
+        .iter()
+        .map(|(wait, count)| format!("{count} machines: {}", in_words(run, wait)));
+    words.extend(machines);
     let message = words.join("; ");
     let reason = format!("{phase:?}");
     let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);

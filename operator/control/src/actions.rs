@@ -77,7 +77,7 @@ impl Errand {
             .action
             .timeout
             .as_ref()
-            .map_or(DEFAULT_LIMIT, |timeout| timeout.as_std());
+            .map_or(DEFAULT_LIMIT, drover_api::value::Duration::as_std);
         let attempt = self.attempt;
         let result = match tokio::time::timeout(limit, self.attempt(context)).await {
             Ok(result) => result,
@@ -186,7 +186,7 @@ impl Errand {
             SiteRole::Secondary => &dns.secondary,
         };
         let change = DnsChange {
-            record: dns.record.to_string(),
+            record: dns.record.clone(),
             ttl: u32::try_from(dns.ttl.as_std().as_secs()).unwrap_or(u32::MAX),
             addresses: addresses.to_vec(),
         };

@@ -432,15 +432,12 @@ impl Kept for MachineRun {
             parts.remove(key);
         }
         let of_run = cache.of_run.entry(run.clone()).or_default();
-        match now {
-            Some(now) => {
-                of_run.insert(key.clone(), Arc::clone(now));
-            }
-            None => {
-                of_run.remove(key);
-                if of_run.is_empty() {
-                    cache.of_run.remove(&run);
-                }
+        if let Some(now) = now {
+            of_run.insert(key.clone(), Arc::clone(now));
+        } else {
+            of_run.remove(key);
+            if of_run.is_empty() {
+                cache.of_run.remove(&run);
             }
         }
     }

@@ -43,7 +43,7 @@ impl<'a> Conditions<'a> {
             return;
         };
         if condition.status != status.as_str() {
-            condition.status = status.as_str().to_owned();
+            status.as_str().clone_into(&mut condition.status);
             condition.last_transition_time = Time(self.now);
         }
         reason.clone_into(&mut condition.reason);

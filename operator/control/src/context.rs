@@ -97,6 +97,8 @@ pub(crate) struct Runs {
     pub(crate) states: BTreeMap<ObjectKey, RunState>,
     /// What reached each since it was looked at last.
     pub(crate) inboxes: BTreeMap<ObjectKey, Inbox>,
+    /// Runs whose objects this process is making: nobody else need do that meanwhile.
+    pub(crate) creating: BTreeSet<ObjectKey>,
     /// The runs that have a machine in hand, and its position in each.
     pub(crate) hands: BTreeMap<ObjectKey, BTreeSet<(ObjectKey, usize)>>,
 }

@@ -315,9 +315,8 @@ impl Context {
             let (namespace, name) = (reference.namespace.as_str(), reference.name.as_str());
             let api: kube::Api<k8s_openapi::api::core::v1::Secret> =
                 kube::Api::namespaced(self.client.clone(), namespace);
-            let found = match self.ask(api.get_opt(name)).await {
-                Ok(found) => found,
-                Err(_) => return Err(not_now("the API did not answer for the site's secrets")),
+            let Ok(found) = self.ask(api.get_opt(name)).await else {
+                return Err(not_now("the API did not answer for the site's secrets"));
             };
             let data = found.and_then(|secret| secret.data).unwrap_or_default();
             let entries = data

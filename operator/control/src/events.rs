@@ -30,7 +30,7 @@ impl Context {
         object: &K,
         tone: Tone,
         reason: &'static str,
-        note: String,
+        note: &str,
     ) {
         let regarding = object.object_ref(&());
         let event = self.event(&regarding, tone, reason, note);
@@ -47,7 +47,7 @@ impl Context {
         });
     }
 
-    fn event(&self, regarding: &ObjectReference, tone: Tone, reason: &str, note: String) -> Event {
+    fn event(&self, regarding: &ObjectReference, tone: Tone, reason: &str, note: &str) -> Event {
         let now = self.clock.now();
         // Events of what lives in the cluster go to the namespace where people look for them.
         let namespace = regarding

@@ -178,7 +178,7 @@ fn is_exists(error: &kube::Error) -> bool {
 }
 
 /// What an object of a kind is made with by Drover: no labels or annotations are copied from anybody, so
-/// that no GitOps tool takes it for its own (KU-1).
+/// that no `GitOps` tool takes it for its own (KU-1).
 pub(crate) fn owned_by<K: Resource<DynamicType = ()>>(
     owner: &K,
     block: bool,

@@ -1,6 +1,8 @@
 //! The store is lost altogether: applying the manifests to an empty one adopts what the fabrics report, and
 //! starts nothing by itself.
 
+#![cfg(test)]
+
 mod lab;
 
 use std::time::Duration;
@@ -54,12 +56,12 @@ async fn cut_off_after(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     lab.crash();
     // What was asked for before the loss has its end.
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
     let before = lab.world.log().len();
     lab.lose_store().await;
     lab.create(&SHOP.replace("activeSite: primary", "activeSite: secondary"))
         .await;
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
 
     let steps: Vec<_> = lab
         .world
@@ -75,7 +77,7 @@ async fn cut_off_after(seconds: u64) {
     );
     let runs: Api<RecoveryRun> = Api::namespaced(lab.client.clone(), "default");
     assert!(
-        runs.list(&Default::default())
+        runs.list(&kube::api::ListParams::default())
             .await
             .unwrap()
             .items

@@ -1,6 +1,8 @@
 //! A fault at every point: a whole life of three machines in two groups, once for every call of the API and
 //! of a driver in it, and for everything that can go wrong with that call.
 
+#![cfg(test)]
+
 mod lab;
 
 use std::collections::BTreeMap;
@@ -195,7 +197,7 @@ fn live(story: Story, planned: Vec<(String, Fault)>) -> Life {
             }
         }
         // Whatever comes late has come by now.
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         lab.sound();
         Life {
             points: lab.faults.points(),

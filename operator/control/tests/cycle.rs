@@ -1,5 +1,7 @@
 //! The whole life of three machines: protected, failed over, committed, reprotected, failed back.
 
+#![cfg(test)]
+
 mod lab;
 
 use drover_api::{ActualSite, MachinePhase, RunPhase};
@@ -108,5 +110,8 @@ async fn a_failover_takes_no_longer_than_its_forecast_says() {
     let reached = run.status.unwrap().rto.unwrap().as_millis();
     let forecast = run.spec.forecast.unwrap().rto.as_millis();
     println!("reached {reached} ms, forecast {forecast} ms");
-    assert!(reached * 100 <= forecast * 102, "{reached} ms, {forecast} ms");
+    assert!(
+        reached * 100 <= forecast * 102,
+        "{reached} ms, {forecast} ms"
+    );
 }

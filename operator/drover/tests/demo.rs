@@ -61,10 +61,20 @@ fn a_shop_goes_there_and_back_and_survives_the_loss_of_a_site() {
         assert!(played.talk.contains(said), "{said}\n{}", played.talk);
     }
     assert!(!played.talk.contains("NOT SO"), "{}", played.talk);
-    for kind in ["drill", "planned failover", "planned failback", "unplanned failover", "reprotect"] {
+    for kind in [
+        "drill",
+        "planned failover",
+        "planned failback",
+        "unplanned failover",
+        "reprotect",
+    ] {
         assert!(played.data.contains(kind), "{kind}\n{}", played.data);
     }
-    assert!(played.data.contains("No invariant broke"), "{}", played.data);
+    assert!(
+        played.data.contains("No invariant broke"),
+        "{}",
+        played.data
+    );
 
     let text = format!("{}---\n{}", without_wall_clock(&played.talk), played.data);
     let path = manifests::repository().join("tests/golden/demo.txt");

@@ -1,6 +1,6 @@
 //! A protection group: an object for each member, and how they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drover_api::conditions::{CONFLICTED, PROTECTED};
@@ -67,11 +67,11 @@ async fn not_admitted(
 ) -> Result<Option<String>, WriteError> {
     let sites = [&group.spec.sites.primary, &group.spec.sites.secondary];
     let tenants = sites.map(|site| snapshot.site(site).map(|site| &site.spec.tenants));
-    let everybody = |tenants: &Option<&Vec<drover_api::Tenant>>| {
-        let mut all = tenants.into_iter().flat_map(|tenants| tenants.iter());
+    let everybody = tenants.iter().all(|tenants| {
+        let mut all = tenants.iter().flat_map(|tenants| tenants.iter());
         all.any(|tenant| tenant.namespace_selector.is_everything())
-    };
-    if tenants.iter().all(everybody) {
+    });
+    if everybody {
         return Ok(None);
     }
     let api: Api<Namespace> = Api::all(context.client.clone());
@@ -173,13 +173,6 @@ async fn ensure_members(
 ) -> Result<Vec<String>, WriteError> {
     let mut conflicts = Vec::new();
     let mut writes = Vec::new();
-    let listed: BTreeMap<&MachineName, &drover_api::Member> = group
-        .spec
-        .machines
-        .iter()
-        .map(|member| (&member.name, member))
-        .collect();
-    drop(listed);
     for member in &members.known {
         let Some(spec) = spec_of(group, key, member) else {
             continue;
@@ -371,7 +364,7 @@ fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Op
             P::ResyncRequired | P::Resynchronizing => counts.resynchronizing += 1,
             P::Failed | P::Inconsistent | P::NotProtected => counts.failed += 1,
             P::Unprotected | P::Enabling | P::InitialReplication | P::Finalizing => {
-                counts.enabling += 1
+                counts.enabling += 1;
             }
             _ => {}
         }

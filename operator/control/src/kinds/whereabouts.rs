@@ -71,9 +71,14 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
         found.highest_epoch = found.highest_epoch.max(highest_epoch(&index, &place));
         let seen = Seen::of(&index, &place);
         found.split += usize::from(seen == Seen::Both);
-        let at = seen
-            .side()
-            .or_else(|| status.and_then(|status| status.active_site));
+        // A lost site must not keep a person from leaving it: while one site answers, what was known
+        // last stands. While none does, nothing is known.
+        let at = match seen {
+            Seen::Blind => None,
+            seen => seen
+                .side()
+                .or_else(|| status.and_then(|status| status.active_site)),
+        };
         match at {
             Some(SiteRole::Primary) => found.counts[0] += 1,
             Some(SiteRole::Secondary) => found.counts[1] += 1,
@@ -103,8 +108,10 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
 enum Seen {
     At(SiteRole),
     Both,
-    /// At none, or what would tell does not answer.
+    /// At none, or the site that would tell does not answer.
     Open,
+    /// Neither site answers.
+    Blind,
 }
 
 impl Seen {
@@ -120,6 +127,7 @@ impl Seen {
             (Some(true), Some(true)) => Self::Both,
             (Some(true), _) => Self::At(SiteRole::Primary),
             (_, Some(true)) => Self::At(SiteRole::Secondary),
+            (None, None) => Self::Blind,
             _ => Self::Open,
         }
     }
@@ -127,7 +135,7 @@ impl Seen {
     fn side(self) -> Option<SiteRole> {
         match self {
             Self::At(role) => Some(role),
-            Self::Both | Self::Open => None,
+            Self::Both | Self::Open | Self::Blind => None,
         }
     }
 }

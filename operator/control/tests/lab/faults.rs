@@ -1,6 +1,8 @@
 //! Faults at named points: a call of the API or of a driver, by what it is about and how often that was
 //! called before, never "call number n".
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -64,7 +66,7 @@ const LATE: Duration = Duration::from_secs(20);
 /// How long a process stands still.
 const STILL: Duration = Duration::from_secs(40);
 /// How long a lost site is away.
-pub const AWAY: Duration = Duration::from_secs(60);
+pub const AWAY: Duration = Duration::from_mins(1);
 
 /// Where faults happen.
 #[derive(Default)]

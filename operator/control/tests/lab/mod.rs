@@ -1,10 +1,12 @@
 //! A laboratory in one process, on virtual time: an embedded API in memory, a simulated world, and an
 //! operator.
 
+#![cfg(test)]
 #![allow(dead_code)] // Each test uses what it needs.
 
 pub mod faults;
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,7 +161,10 @@ impl Lab {
 
     pub async fn machines(&self) -> Vec<ProtectedMachine> {
         let api: Api<ProtectedMachine> = Api::namespaced(self.client.clone(), "default");
-        api.list(&Default::default()).await.unwrap().items
+        api.list(&kube::api::ListParams::default())
+            .await
+            .unwrap()
+            .items
     }
 
     pub async fn decide(&self, run: &str, action: &str) {
@@ -218,17 +223,14 @@ impl Lab {
             let gvk = GroupVersionKind::gvk("drover.dev", "v1alpha1", kind.kind);
             let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
-            for object in api.list(&Default::default()).await.unwrap() {
+            for object in api.list(&kube::api::ListParams::default()).await.unwrap() {
                 let status = object.data.get("status").cloned().unwrap_or_default();
-                text += &format!(
-                    "{} {}: {status}\n",
-                    kind.kind,
-                    object.metadata.name.unwrap()
-                );
+                let name = object.metadata.name.unwrap();
+                writeln!(text, "{} {name}: {status}", kind.kind).unwrap();
             }
         }
         for entry in self.world.log().iter().rev().take(40).rev() {
-            text += &format!("{entry:?}\n");
+            writeln!(text, "{entry:?}").unwrap();
         }
         text
     }
@@ -250,7 +252,7 @@ async fn open(clock: Clock) -> drover_embedded::Api {
 }
 
 /// Two sites, three machines in two groups, one plan.
-pub const SHOP: &str = r#"
+pub const SHOP: &str = r"
 apiVersion: drover.dev/v1alpha1
 kind: Site
 metadata: { name: seoul }
@@ -302,4 +304,4 @@ spec:
       protectionGroups: [data]
     - name: web
       protectionGroups: [web]
-"#;
+";

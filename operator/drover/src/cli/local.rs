@@ -42,7 +42,7 @@ pub struct Up {
     /// How long simulated things take
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub simulator_latency: SimulatorLatency,
-    /// What is logged, unless RUST_LOG says it: off, error, warn, info, debug, trace, or a filter such as
+    /// What is logged, unless `RUST_LOG` says it: off, error, warn, info, debug, trace, or a filter such as
     /// `drover_control=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,

@@ -1,6 +1,7 @@
 //! What is shown at the end: when each act was, what each run reached, and whether all was as it must be.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use drover_api::common::RunKind;
@@ -74,7 +75,9 @@ impl Ending {
     pub fn render(&self, style: Style) -> String {
         let mut page = format!("\n{}\n", style.strong("What happened, in simulated time"));
         page += &self.timeline().render(style, "  ");
-        page += &format!("\n{}\n", style.strong("What each run reached (and its forecast)"));
+        page.push('\n');
+        page += &style.strong("What each run reached (and its forecast)");
+        page.push('\n');
         page += &self.table().render(style, "  ");
         page += "\n";
         let checks = self.ledger.checks.len();
@@ -84,10 +87,12 @@ impl Ending {
                 "No invariant broke, and all {} held.",
                 count(checks, "check")
             );
-            page += &format!("{}\n", style.good(text));
+            page += &style.good(text);
+            page.push('\n');
         }
         for sentence in wrong {
-            page += &format!("{}\n", style.bad(sentence));
+            page += &style.bad(sentence);
+            page.push('\n');
         }
         page
     }
@@ -140,7 +145,7 @@ fn measured(measure: &Measure, shown: bool) -> Cell {
     };
     let mut text = rough(reached);
     if let Some(forecast) = &measure.forecast {
-        text += &format!(" ({})", rough(forecast));
+        let _ = write!(text, " ({})", rough(forecast));
     }
     match measure.met {
         Some(false) => Cell::bad(text),
@@ -176,7 +181,10 @@ mod tests {
     fn all_is_well_only_when_nothing_is_wrong() {
         assert_eq!(ending().wrong(), Vec::<String>::new());
         let page = ending().render(Style::new(false, 80));
-        assert!(page.contains("No invariant broke, and all 1 check held."), "{page}");
+        assert!(
+            page.contains("No invariant broke, and all 1 check held."),
+            "{page}"
+        );
     }
 
     #[test]
@@ -191,8 +199,15 @@ mod tests {
             accepted: false,
         });
         let wrong = ending.wrong();
-        assert_eq!(wrong, ["single_active broke: db-1 at seoul: it may serve at both sites"]);
-        assert!(!ending.render(Style::new(false, 80)).contains("No invariant"));
+        assert_eq!(
+            wrong,
+            ["single_active broke: db-1 at seoul: it may serve at both sites"]
+        );
+        assert!(
+            !ending
+                .render(Style::new(false, 80))
+                .contains("No invariant")
+        );
     }
 
     #[test]

@@ -139,7 +139,11 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     let mut options = File::options();
-    let mut file = options.create_new(true).write(true).mode(0o600).open(&beside)?;
+    let mut file = options
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(text)?;
     file.sync_all()?;
     fs::rename(beside, path)
@@ -178,7 +182,10 @@ mod tests {
     fn what_was_applied_is_known_after_a_restart() {
         // SPEC: BI-2
         let folder = tempfile::tempdir().unwrap();
-        let (one, other) = (written("FullDuringFailover"), written("DeltaBeforeFailover"));
+        let (one, other) = (
+            written("FullDuringFailover"),
+            written("DeltaBeforeFailover"),
+        );
         let mut applied = Applied::open(folder.path()).unwrap();
         assert!(!applied.holds(&one));
         applied.add(&one);

@@ -28,7 +28,11 @@ pub fn everything(client: &Client) -> SelectAll<Following> {
     ])
 }
 
-fn follow<K>(client: &Client, word: &'static str, tell: fn(&mut Story, &K) -> Vec<Line>) -> Following
+fn follow<K>(
+    client: &Client,
+    word: &'static str,
+    tell: fn(&mut Story, &K) -> Vec<Line>,
+) -> Following
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {

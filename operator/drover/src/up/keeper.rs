@@ -146,14 +146,16 @@ impl Keeper {
     ) -> Result<Findings, Failure> {
         let own: BTreeSet<Key> = objects.iter().map(Written::key).collect();
         let mut all = manifests.objects.clone();
-        let declared_by_people = |info: &&KindInfo| info.written_by_people && info.kind != "RunDecision";
+        let declared_by_people =
+            |info: &&KindInfo| info.written_by_people && info.kind != "RunDecision";
         for info in KINDS.iter().filter(declared_by_people) {
             for found in reading::list(&self.client, info, None, None).await? {
                 let key = Key::new(info, found.namespace(), found.name_any());
                 if own.contains(&key) {
                     continue;
                 }
-                if let Some(Ok(object)) = Object::deserialize_kind(info.kind, reading::json(&found)) {
+                if let Some(Ok(object)) = Object::deserialize_kind(info.kind, reading::json(&found))
+                {
                     all.push(object);
                 }
             }
@@ -173,14 +175,20 @@ impl Keeper {
             .collect();
         for name in wanted {
             let found = api.get_opt(name).await;
-            if found.map_err(failed(format!("get namespace {name}")))?.is_some() {
+            if found
+                .map_err(failed(format!("get namespace {name}")))?
+                .is_some()
+            {
                 continue;
             }
             let mut namespace = Namespace::default();
             namespace.metadata.name = Some(name.clone());
             let made = api.create(&PostParams::default(), &namespace).await;
             made.map_err(failed(format!("create namespace {name}")))?;
-            said.line(Mood::Plain, format!("namespace {name}: created, it was missing"));
+            said.line(
+                Mood::Plain,
+                format!("namespace {name}: created, it was missing"),
+            );
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Where a person looks on: lines, and on a terminal a small status below them that is drawn anew.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -78,7 +79,7 @@ impl Screen {
             let mut words = format!("at {}", plan.actual);
             if let Some(run) = &plan.run {
                 let cells = bar(plan.done, plan.total);
-                words += &format!("  {cells} {}/{}  {run}", plan.done, plan.total);
+                let _ = write!(words, "  {cells} {}/{}  {run}", plan.done, plan.total);
             }
             row.set_message(words);
         }

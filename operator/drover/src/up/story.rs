@@ -4,6 +4,7 @@
 //! and clients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use drover_api::common::RunKind;
 use drover_api::conditions::{FAILOVER_READY, STALLED};
@@ -147,7 +148,7 @@ impl Story {
                     mood = Mood::Good;
                 }
                 if members.failed > 0 {
-                    text += &format!(", {} failed", members.failed);
+                    let _ = write!(text, ", {} failed", members.failed);
                     mood = Mood::Bad;
                 }
                 lines.push(Line::new(mood, text));
@@ -219,9 +220,10 @@ impl Story {
         let told = self.told("run", &name);
         let phase = words::phase_of(run);
         let first = told.facts.is_empty();
-        if first && over {
+        let ended_before = told.facts.contains_key("ended before");
+        if over && (first || ended_before) {
             // It ended before anybody looked on.
-            told.is_news("state", "over");
+            told.is_news("ended before", "true");
             return Vec::new();
         }
         let mut lines = Vec::new();

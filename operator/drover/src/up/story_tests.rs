@@ -22,13 +22,23 @@ fn a_run_is_introduced_and_then_told_by_quarters() {
     let mut story = Story::default();
     let total = fixtures::planned().run.spec.machines;
     let first = texts(story.run(&in_phase(RunPhase::Entering, 0)));
-    assert!(first[0].contains("planned failover seoul → busan"), "{first:?}");
-    assert!(first[1].ends_with(&format!("Entering: 0 of {total} machines healthy")), "{first:?}");
+    assert!(
+        first[0].contains("planned failover seoul → busan"),
+        "{first:?}"
+    );
+    assert!(
+        first[1].ends_with(&format!("Entering: 0 of {total} machines healthy")),
+        "{first:?}"
+    );
     let mut told = 0;
     for healthy in 0..=total {
         let lines = story.run(&in_phase(RunPhase::Entering, healthy));
         told += lines.len();
-        assert_eq!(story.run(&in_phase(RunPhase::Entering, healthy)), [], "told twice");
+        assert_eq!(
+            story.run(&in_phase(RunPhase::Entering, healthy)),
+            [],
+            "told twice"
+        );
     }
     assert!(told <= 4, "{told}");
     assert!(told >= 1);
@@ -50,7 +60,10 @@ fn what_waits_for_a_person_is_told_once_with_who_can_release_it() {
     state.approved_by.clear();
     let mut story = Story::default();
     let first = texts(story.run(&run));
-    assert!(first.iter().any(|text| text.contains("needs 1 approval")), "{first:?}");
+    assert!(
+        first.iter().any(|text| text.contains("needs 1 approval")),
+        "{first:?}"
+    );
     assert!(first.contains(&"  drover approve -n shop shop-7 web/business-says-go".to_owned()));
     assert_eq!(story.run(&run), []);
 }
@@ -71,11 +84,20 @@ fn a_plan_stands_with_the_run_that_goes_on() {
     status.current_run = run.name_any().parse().ok();
     let mut story = Story::default();
     let lines = texts(story.plan(&plan));
-    assert!(lines[0].ends_with("machines are at primary (seoul)"), "{lines:?}");
+    assert!(
+        lines[0].ends_with("machines are at primary (seoul)"),
+        "{lines:?}"
+    );
     story.run(&run);
     let standing = &story.plans()["shop/shop"];
     assert_eq!(standing.done, 3);
-    assert!(standing.run.as_ref().unwrap().contains("planned failover Entering"));
+    assert!(
+        standing
+            .run
+            .as_ref()
+            .unwrap()
+            .contains("planned failover Entering")
+    );
     story.run(&in_phase(RunPhase::Committed, 12));
     assert_eq!(story.plans()["shop/shop"].run, None);
     let gone = texts(story.gone("plan", "shop/shop"));

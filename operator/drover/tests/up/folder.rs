@@ -15,21 +15,35 @@ fn what_is_broken_changes_nothing_until_it_is_mended() {
     home.edit("plan.yaml", "rto: 15m", "rto: 15 parsecs");
     home.until("nothing was applied, what was applied before stays");
     assert!(home.said().contains("shop/plan.yaml:"), "{}", home.said());
-    assert_eq!(home.object("rp", "shop")["spec"]["objectives"]["rto"], "15m");
+    assert_eq!(
+        home.object("rp", "shop")["spec"]["objectives"]["rto"],
+        "15m"
+    );
     home.edit("plan.yaml", "rto: 15 parsecs", "rto: 20m");
     home.until("RecoveryPlan shop/shop: configured");
-    assert_eq!(home.object("rp", "shop")["spec"]["objectives"]["rto"], "20m");
+    assert_eq!(
+        home.object("rp", "shop")["spec"]["objectives"]["rto"],
+        "20m"
+    );
 }
 
 #[test]
 fn broken_from_the_start_it_is_up_all_the_same() {
     // SPEC: BI-1
     let mut home = Home::new();
-    home.edit("plan.yaml", "protectionGroups: [shop-web]", "protectionGroups: [shop-wep]");
+    home.edit(
+        "plan.yaml",
+        "protectionGroups: [shop-web]",
+        "protectionGroups: [shop-wep]",
+    );
     home.start(&[]);
     home.until("nothing was applied");
     assert!(home.said().contains("shop-wep"), "{}", home.said());
-    home.edit("plan.yaml", "protectionGroups: [shop-wep]", "protectionGroups: [shop-web]");
+    home.edit(
+        "plan.yaml",
+        "protectionGroups: [shop-wep]",
+        "protectionGroups: [shop-web]",
+    );
     home.until("RecoveryPlan shop/shop: created");
 }
 
@@ -48,10 +62,16 @@ fn a_patch_is_not_fought_and_a_changed_manifest_wins() {
     home.start(&[]);
     home.edit("policies.yaml", "interval: 45s", "interval: 60s");
     home.until("ReplicationPolicy shop/gold: configured");
-    assert_eq!(home.object("rp", "shop")["spec"]["objectives"]["rto"], "45m");
+    assert_eq!(
+        home.object("rp", "shop")["spec"]["objectives"]["rto"],
+        "45m"
+    );
     home.edit("plan.yaml", "rto: 15m", "rto: 16m");
     home.until("RecoveryPlan shop/shop: configured");
-    assert_eq!(home.object("rp", "shop")["spec"]["objectives"]["rto"], "16m");
+    assert_eq!(
+        home.object("rp", "shop")["spec"]["objectives"]["rto"],
+        "16m"
+    );
 }
 
 #[test]

@@ -43,17 +43,17 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
             site,
             reason,
             until,
-        } => held(
+        } => Some(held(
             format!("site {site} is under maintenance: {reason}"),
             *until,
-        ),
+        )),
         Wait::StableTarget {
             site,
             stable_for,
             window,
         } => {
             let Some(since) = facts.target_answers_since else {
-                return held(format!("site {site} does not answer"), None);
+                return Some(held(format!("site {site} does not answer"), None));
             };
             let stable = since
                 .checked_add(stable_for.as_std())
@@ -61,19 +61,19 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
             if stable > now {
                 let why =
                     format!("site {site} must have answered for {stable_for} without a break");
-                return held(why, Some(stable));
+                return Some(held(why, Some(stable)));
             }
             let zone = facts.target_zone.clone();
             let window = window.as_ref()?;
             let opens = opens(window, &now.to_zoned(zone))?;
-            held(
+            Some(held(
                 format!("the window of site {site} opens at {}", window.start),
                 Some(opens),
-            )
+            ))
         }
         Wait::YoungDrill { not_older_than } => {
             let Some(drill) = facts.last_green_drill else {
-                return held("there was no green drill yet: run one".into(), None);
+                return Some(held("there was no green drill yet: run one".into(), None));
             };
             let old = drill
                 .checked_add(not_older_than.as_std())
@@ -95,8 +95,8 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
     }
 }
 
-fn held(why: String, until: Option<Timestamp>) -> Option<Guarded> {
-    Some(Guarded { why, until })
+fn held(why: String, until: Option<Timestamp>) -> Guarded {
+    Guarded { why, until }
 }
 
 fn frozen(windows: &[Window], facts: &GuardFacts<'_>) -> Option<Guarded> {
@@ -115,13 +115,13 @@ fn frozen(windows: &[Window], facts: &GuardFacts<'_>) -> Option<Guarded> {
         day.to_datetime(end).to_zoned(now.time_zone().clone()).ok()
     };
     let until = today.filter(|today| *today > now).or_else(tomorrow);
-    held(
+    Some(held(
         format!(
             "planned runs are frozen from {} to {}",
             window.start, window.end
         ),
         until.map(|until| until.timestamp()),
-    )
+    ))
 }
 
 #[cfg(test)]

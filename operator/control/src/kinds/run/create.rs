@@ -14,6 +14,7 @@ use super::status;
 use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::kinds::plan;
+use crate::queue::Key;
 use crate::write::{WriteError, owned_by};
 
 /// The name of a machine's part of a run: the position keeps the order of the run, and tells apart what
@@ -62,10 +63,24 @@ pub(crate) async fn create(
         spec: compiled.run,
         status: None,
     };
+    let key = ObjectKey::of(&run);
+    context.runs().creating.insert(key.clone());
+    let made = make(context, run, &digest, compiled.machines).await;
+    context.runs().creating.remove(&key);
+    context.queue.add(Key::Run(key));
+    made
+}
+
+async fn make(
+    context: &Arc<Context>,
+    run: RecoveryRun,
+    digest: &str,
+    parts: Vec<MachineRunSpec>,
+) -> Result<Arc<RecoveryRun>, WriteError> {
     let run = context.create(run).await?;
     if run.spec.digest == digest {
         info!(run = %run.name_any(), kind = ?run.spec.kind, "compiled");
-        machines(context, &run, compiled.machines).await?;
+        machines(context, &run, parts).await?;
     }
     Ok(run)
 }

@@ -110,7 +110,7 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
     let pair = state.places[position]
         .as_ref()
         .map(|place| place.pair.clone());
-    let pause = retry_pause(context, pair.as_ref(), &error.class, attempts);
+    let pause = retry_pause(context, pair.as_ref(), error.class, attempts);
     let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
     // A retry asks again.
     state.asked[position] = None;
@@ -128,10 +128,10 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
 pub(crate) fn retry_pause(
     context: &Context,
     pair: Option<&crate::index::PairKey>,
-    class: &ErrorClass,
+    class: ErrorClass,
     attempts: u32,
 ) -> std::time::Duration {
-    if *class != ErrorClass::Retryable {
+    if class != ErrorClass::Retryable {
         return std::time::Duration::ZERO;
     }
     let cache = context.cache();

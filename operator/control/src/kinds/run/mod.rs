@@ -81,6 +81,9 @@ async fn take_state(
     {
         return Ok(Some(state));
     }
+    if context.runs().creating.contains(key) {
+        return Ok(None);
+    }
     let machines = context.cache().machine_runs_of(key);
     if machines.len() < usize::try_from(run.spec.machines).unwrap_or(usize::MAX) {
         return create::complete(context, key, run).await.map(|()| None);
@@ -247,7 +250,7 @@ async fn machines(
     run: &Arc<RecoveryRun>,
     state: &mut RunState,
 ) -> Result<bool, WriteError> {
-    let steps = looks::view(context, run, state, &[], |view| steps(view));
+    let steps = looks::view(context, run, state, &[], steps);
     let mut outcomes = Vec::new();
     state.stuck.clear();
     for (position, step) in steps {
@@ -258,7 +261,7 @@ async fn machines(
                 outcomes.push((position, machine));
             }
             MachineStep::Ensure(effect) => effects::ask(context, key, run, state, position, effect),
-            MachineStep::Wait(wait) => state.stick(position, wait),
+            MachineStep::Wait(wait) => state.stick(position, &wait),
             MachineStep::Rest => {}
         }
     }

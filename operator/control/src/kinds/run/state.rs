@@ -120,7 +120,7 @@ const REASONS: usize = 8;
 
 impl RunState {
     /// Notes that a machine waits for somebody, or that its request failed.
-    pub(crate) fn stick(&mut self, position: usize, wait: Wait) {
+    pub(crate) fn stick(&mut self, position: usize, wait: &Wait) {
         let retries = matches!(wait.reason, WaitReason::Retry { .. });
         if !retries && matches!(wait.reason.releaser(), Releaser::Progress | Releaser::Time) {
             return;
@@ -132,7 +132,10 @@ impl RunState {
             },
             (reason, _) => reason.clone(),
         };
-        let known = self.stuck.iter().position(|(known, _)| known.reason == reason);
+        let known = self
+            .stuck
+            .iter()
+            .position(|(known, _)| known.reason == reason);
         match known {
             Some(known) => self.stuck[known].1 += 1,
             None if self.stuck.len() < REASONS => self.stuck.push((reason.into(), 1)),

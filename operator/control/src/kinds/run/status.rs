@@ -240,15 +240,15 @@ pub(crate) fn tell(context: &Arc<Context>, run: &Arc<RecoveryRun>) {
         run.spec.machines
     );
     if let Some(halt) = &status.record.halt {
-        note = halt.reason.clone();
+        note.clone_from(&halt.reason);
     }
-    context.tell(&**run, tone, reason, note.clone());
+    context.tell(&**run, tone, reason, &note);
     let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     let plan = ObjectKey::new(namespace, run.spec.plan_ref.name.as_str());
     let found = context.cache().plans.get(&plan).cloned();
     if let Some(plan) = found {
         let name = run.metadata.name.as_deref().unwrap_or_default();
-        context.tell(&*plan, tone, reason, format!("{name}: {note}"));
+        context.tell(&*plan, tone, reason, &format!("{name}: {note}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use drover_world::{Disk, Effect, Power};
 
 use super::MachineStep::{Ensure, Rest};
-use super::{Case, Held, MachineStep, StepName, wait};
+use super::{Case, Held, MachineStep, StepName, seen_since, wait};
 use crate::decide::view::{done_in_movement, failed_now};
 use crate::decide::wait::WaitReason;
 
@@ -48,9 +48,7 @@ impl Case<'_> {
             Power::Healthy if seen.epoch == self.record.epoch && !seen.fenced => {
                 self.done(StepName::Return)
             }
-            Power::Absent
-                if !self.seen_since(&self.view.sight.source, self.group.return_released) =>
-            {
+            Power::Absent if !seen_since(&self.view.sight.source, self.group.return_released) => {
                 wait(WaitReason::Look { site: source })
             }
             Power::Absent => self.failed(StepName::Return, "the machine is not at the source"),

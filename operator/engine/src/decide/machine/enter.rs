@@ -4,7 +4,7 @@ use drover_api::{LeftProof, StepRecord, StepState};
 use drover_world::{Disk, Effect, Instance, Power};
 
 use super::MachineStep::{Ensure, Rest};
-use super::{Case, MachineStep, StepName, wait};
+use super::{Case, MachineStep, StepName, seen_since, wait};
 use crate::decide::point;
 use crate::decide::view::{done_in_movement, failed_now};
 use crate::decide::wait::WaitReason;
@@ -51,7 +51,7 @@ impl Case<'_> {
         }
         match seen.power {
             Power::Absent | Power::Off | Power::StartFailed => self.materialize(seen),
-            _ if !self.seen_since(&self.view.sight.target, self.group.enter_released) => {
+            _ if !seen_since(&self.view.sight.target, self.group.enter_released) => {
                 wait(WaitReason::Look { site: target })
             }
             Power::Starting | Power::Healthy | Power::Stopping => self.failed(

@@ -5,7 +5,7 @@ use drover_api::common::{SourceStop, Unfenced};
 use drover_world::{Effect, Power};
 
 use super::MachineStep::Ensure;
-use super::{Case, Held, MachineStep, StepName, elapsed, wait};
+use super::{Case, Held, MachineStep, StepName, elapsed, seen_since, wait};
 use crate::decide::wait::WaitReason;
 
 impl Case<'_> {
@@ -32,7 +32,7 @@ impl Case<'_> {
         let source = self.shape.source();
         let seen = self.view.sight.source.seen();
         if seen.is_some_and(|seen| seen.power == Power::Absent) {
-            if !self.seen_since(&self.view.sight.source, self.group.leave_released) {
+            if !seen_since(&self.view.sight.source, self.group.leave_released) {
                 return wait(WaitReason::Look { site: source });
             }
             return self.failed(StepName::Leave, "the machine is not at the source any more");

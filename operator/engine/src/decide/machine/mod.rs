@@ -169,15 +169,6 @@ impl<'a> Case<'a> {
         Held::Not(Ensure(Effect::Stopped { site }))
     }
 
-    /// Whether this was seen after a release. What was seen before says nothing final about what is: a
-    /// machine may have come or gone since.
-    fn seen_since(&self, seen: &Observed<Instance>, released: Option<Timestamp>) -> bool {
-        match seen {
-            Observed::Seen { at, .. } => released.is_some_and(|released| *at >= released),
-            Observed::Unknown { .. } => false,
-        }
-    }
-
     fn outcome(&self, step: StepName, state: StepState, error: Option<&str>) -> MachineRunStatus {
         let mut journal = self.view.journal.clone();
         *step_of(&mut journal, step) = StepRecord {
@@ -244,6 +235,15 @@ impl<'a> Case<'a> {
 
     fn leave_must_be_synced(&self) -> bool {
         self.shape.planned() || self.shape.spec.source.stop == SourceStop::Required
+    }
+}
+
+/// Whether this was seen after a release. What was seen before says nothing final about what is: a
+/// machine may have come or gone since.
+fn seen_since(seen: &Observed<Instance>, released: Option<Timestamp>) -> bool {
+    match seen {
+        Observed::Seen { at, .. } => released.is_some_and(|released| *at >= released),
+        Observed::Unknown { .. } => false,
     }
 }
 

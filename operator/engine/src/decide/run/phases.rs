@@ -2,7 +2,7 @@
 
 use drover_api::common::RunKind;
 use drover_api::{BetweenPhases, CommitPolicy, DataSync, RunPhase, StepRecord, StepState};
-use drover_world::LinkState;
+use drover_world::{LinkState, Power};
 
 use super::tally::{Tally, moved};
 use super::{Draft, empty_group};
@@ -125,14 +125,16 @@ impl Draft<'_> {
         }
     }
 
-    /// Machines leave in reverse order: a group when all that depend on it have left (PL-3).
+    /// Machines leave in reverse order: a group when all that depend on it are off. Their last changes
+    /// travel meanwhile (PL-3).
     pub(super) fn leaving(&mut self) {
         let shape = self.view.shape;
         let tallies: Vec<Tally> = self.by_group(Self::left);
+        let running: Vec<Tally> = self.by_group(Self::off);
         for group in 0..tallies.len() {
             let free = shape.dependents[group]
                 .iter()
-                .all(|other| tallies[*other].pending == 0);
+                .all(|other| running[*other].pending == 0);
             if free && self.record.groups[group].leave_released.is_none() {
                 self.record.groups[group].leave_released = Some(self.view.now);
             }
@@ -145,6 +147,19 @@ impl Draft<'_> {
             self.wait_for_machines(pending);
         } else if self.loss_is_acceptable() {
             self.go(RunEvent::AllLeft);
+        }
+    }
+
+    /// Whether a machine is out of the way of what it depends on: it left, finally failed to, or is off
+    /// at the source and held there.
+    pub(super) fn off(&self, machine: &MachineView<'_>) -> StepState {
+        let held = machine.sight.source.seen().is_some_and(|seen| {
+            let off = matches!(seen.power, Power::Off | Power::StartFailed);
+            off && seen.epoch == self.record.epoch
+        });
+        match self.left(machine) {
+            StepState::Pending if held => StepState::Done,
+            state => state,
         }
     }
 

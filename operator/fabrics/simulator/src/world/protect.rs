@@ -255,7 +255,8 @@ impl World {
         link.paused = None;
         link.complete_since = None;
         link.final_sync = None;
-        link.leftover = Some(left);
+        // At home the machine itself stays, off, as the seed of the way back.
+        link.leftover = (left == SiteRole::Secondary).then_some(left);
         self.log_link(id, "commit", Some(stamp.epoch));
         self.touch_link(id);
         self.remove_leftover(id);

@@ -1,14 +1,16 @@
 //! A plan: where its machines are, whether a run is due, and what would happen if.
 
+mod drills;
+mod status;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drover_api::common::{FailoverType, RunKind, SiteRole};
-use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
 use drover_api::value::{Duration, MachineName};
 use drover_api::{
     ActualSite, DecisionAction, DecisionOutcome, ForecastSummary, IntentServed, MachinePhase,
-    MachineRunSpec, RecoveryPlan, RecoveryPlanStatus, RecoveryRun, RunForecast, RunPhase,
+    MachineRunSpec, RecoveryPlan, RecoveryRun, RunForecast, RunPhase,
 };
 use drover_engine::compile::{self, Compiled, Order, What};
 use drover_engine::decide::{self, GuardFacts, Held, Start};
@@ -25,7 +27,7 @@ use kube::ResourceExt;
 use tracing::{error, info};
 
 use crate::cache::{ObjectKey, name_at};
-use crate::conditions::{Conditions, Status};
+use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::{Object, Snapshot};
 use crate::drivers::Shaped;
@@ -33,6 +35,8 @@ use crate::kinds::run::{self, DRILL, OVERRIDES};
 use crate::kinds::whereabouts::{Whereabouts, whereabouts};
 use crate::queue::Key;
 use crate::write::WriteError;
+
+pub(crate) use drills::{begin_drill, compile_again, emergency};
 
 /// Keeps a plan until the run that is going on has ended (PL-12).
 const FINALIZER: &str = "drover.dev/run";
@@ -515,224 +519,6 @@ impl Case<'_> {
             })
             .any(|decision| decision.spec.action == DecisionAction::Reprotect)
     }
-
-    // ---- evidence ----
-
-    /// Runs beyond the history go, oldest first, each kind for itself (PL-12).
-    async fn trim(&self, context: &Arc<Context>) -> Result<(), WriteError> {
-        let keep = usize::try_from(self.plan.spec.run_history.keep).unwrap_or(usize::MAX);
-        let kinds = [
-            RunKind::PlannedFailover,
-            RunKind::UnplannedFailover,
-            RunKind::TestFailover,
-            RunKind::Reprotect,
-        ];
-        for kind in kinds {
-            let ended: Vec<&Arc<RecoveryRun>> = self
-                .runs
-                .iter()
-                .filter(|run| run.spec.kind == kind && RUN.is_final(phase(run)))
-                .collect();
-            let surplus = ended.len().saturating_sub(keep);
-            for run in ended.into_iter().take(surplus) {
-                context
-                    .delete::<RecoveryRun>(&ObjectKey::of(&**run))
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn record(&self, context: &Arc<Context>, next: Next) -> Result<(), WriteError> {
-        let mut status = self.plan.status.clone().unwrap_or_default();
-        status.observed_generation = self.plan.metadata.generation;
-        status.active_site = Some(self.where_.actual);
-        let current = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
-        let serving = next.run.as_ref().filter(|run| moves(run));
-        let of_run = serving.and_then(|run| {
-            Some(IntentServed {
-                active_site: run.spec.direction.target(),
-                request_id: run.spec.request_id.clone(),
-                run: Some(run.name_any().parse().ok()?),
-            })
-        });
-        status.intent_served = of_run.or_else(|| self.served()).or(next.baseline.clone());
-        status.current_run = current.and_then(|run| run.name_any().parse().ok());
-        status.last_runs = self
-            .runs
-            .iter()
-            .rev()
-            .filter(|run| RUN.is_final(phase(run)))
-            .take(32)
-            .filter_map(|run| run.name_any().parse().ok())
-            .collect();
-        status.last_green_drill = self.last_green_drill(context).or(status.last_green_drill);
-        if current.is_none() {
-            status.forecast = self.forecast();
-        }
-        status.drift = self.drift(&next);
-        self.say(context, &mut status, &next, current);
-        if let Some(until) = next.until {
-            context
-                .queue
-                .add_at(Key::Plan(self.key.clone()), context.clock.instant_of(until));
-        }
-        if self.plan.status.as_ref() == Some(&status) {
-            return Ok(());
-        }
-        let mut plan = (**self.plan).clone();
-        plan.status = Some(status);
-        context.replace_status(plan).await.map(|_| ())
-    }
-
-    fn last_green_drill(&self, context: &Context) -> Option<Timestamp> {
-        let cache = context.cache();
-        let drills = cache.drills.in_namespace(&self.key.namespace);
-        drills
-            .filter(|(_, drill)| drill.spec.plan_ref.name.as_str() == &*self.key.name)
-            .filter_map(|(_, drill)| {
-                let status = drill.status.as_ref()?;
-                let passed = status.result == Some(drover_api::DrillResult::Passed);
-                let run = ObjectKey::new(&self.key.namespace, status.run.as_ref()?.as_str());
-                let stood = cache.runs.get(&run)?.status.as_ref()?.history.iter();
-                let stood = stood
-                    .rev()
-                    .find(|entry| entry.phase == RunPhase::Standing)?;
-                passed.then_some(stood.at)
-            })
-            .max()
-    }
-
-    /// What a run away from where the machines are would be.
-    fn forecast(&self) -> Option<ForecastSummary> {
-        let here = match self.where_.actual {
-            ActualSite::Secondary => SiteRole::Secondary,
-            _ => SiteRole::Primary,
-        };
-        self.snapshot.plan(self.now, |planner| {
-            let intent = planner.intent(&self.id, here.other()).ok()?;
-            forecast(planner, &self.id, intent)
-        })
-    }
-
-    fn drift(&self, next: &Next) -> Vec<String> {
-        let mut drift: Vec<String> = next.held.clone();
-        if self.where_.split > 0 {
-            drift.push(format!("{} machines run at both sites", self.where_.split));
-        }
-        drift.truncate(64);
-        for entry in &mut drift {
-            if entry.len() > 1000 {
-                *entry = entry.chars().take(1000).collect();
-            }
-        }
-        drift
-    }
-
-    fn say(
-        &self,
-        context: &Context,
-        status: &mut RecoveryPlanStatus,
-        next: &Next,
-        current: Option<&Arc<RecoveryRun>>,
-    ) {
-        let drift = status.drift.join("; ");
-        let waits = current.map(|run| ready_message(run)).unwrap_or_default();
-        let (protected, total) = (self.where_.protected, self.where_.machines);
-        let mut conditions = Conditions::of(
-            &mut status.conditions,
-            self.plan.metadata.generation,
-            self.now,
-        );
-        let covered = format!("{protected} of {total} machines are protected");
-        conditions.set(
-            PROTECTED,
-            Status::of(protected == total),
-            "Machines",
-            &covered,
-        );
-        let commit = current.is_some_and(|run| phase(run) == RunPhase::CommitPending);
-        let reason = if commit {
-            "CommitPending"
-        } else {
-            "NoCommitPending"
-        };
-        conditions.set(COMMIT_PENDING, Status::of(commit), reason, "");
-        self.say_ready(context, &mut conditions);
-        if drift.is_empty() {
-            conditions.clear(DRIFTED);
-        } else {
-            conditions.set(DRIFTED, Status::True, "Held", &drift);
-        }
-        match current {
-            _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
-            Some(run) => match phase(run) {
-                RunPhase::CommitPending | RunPhase::AwaitingCompleteSync => {
-                    conditions.ready(
-                        &format!("{:?}", phase(run)),
-                        &format!("run {}: {waits}", run.name_any()),
-                    );
-                }
-                RunPhase::Halted => {
-                    conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any()))
-                }
-                phase => conditions.reconciling(
-                    &format!("{phase:?}"),
-                    &format!("run {}: {waits}", run.name_any()),
-                ),
-            },
-            None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
-            None => conditions.ready("AsDeclared", "the machines are where they should be"),
-        }
-    }
-
-    /// Whether a failover could be started now, as far as is known (RD-1).
-    fn say_ready(&self, context: &Context, conditions: &mut Conditions<'_>) {
-        let mut missing = Vec::new();
-        {
-            let index = context.index();
-            for role in [SiteRole::Primary, SiteRole::Secondary] {
-                let site = self.plan.spec.sites.at(role);
-                if index.answers_since(site).is_none() {
-                    missing.push(format!("site {site} does not answer"));
-                }
-            }
-        }
-        let (protected, total) = (self.where_.protected, self.where_.machines);
-        if protected < total || total == 0 {
-            missing.push(format!("{protected} of {total} machines are protected"));
-        }
-        if self.where_.late > 0 {
-            missing.push(format!(
-                "{} machines are behind their RPO threshold",
-                self.where_.late
-            ));
-        }
-        if missing.is_empty() {
-            conditions.set(
-                FAILOVER_READY,
-                Status::True,
-                "Ready",
-                "sites answer, machines are protected",
-            );
-        } else {
-            conditions.set(
-                FAILOVER_READY,
-                Status::False,
-                "NotReady",
-                &missing.join("; "),
-            );
-        }
-    }
-}
-
-fn ready_message(run: &RecoveryRun) -> String {
-    let conditions = run.status.iter().flat_map(|status| &status.conditions);
-    let mut ready = conditions.filter(|condition| condition.type_ == drover_api::conditions::READY);
-    ready
-        .next()
-        .map(|condition| condition.message.clone())
-        .unwrap_or_default()
 }
 
 fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<ForecastSummary> {
@@ -751,168 +537,6 @@ fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<Foreca
 
 fn words(error: &dyn std::error::Error) -> String {
     crate::feed::Chain(error).to_string()
-}
-
-/// Compiles a run again that is on record, to make what is missing of it.
-pub(crate) fn compile_again(
-    context: &Arc<Context>,
-    key: &ObjectKey,
-    run: &Arc<RecoveryRun>,
-) -> Result<Compiled, String> {
-    let plan_key = ObjectKey::new(&key.namespace, run.spec.plan_ref.name.as_str());
-    let id = plan_id(&plan_key).ok_or("the plan has no name")?;
-    let plan = context
-        .cache()
-        .plans
-        .get(&plan_key)
-        .cloned()
-        .ok_or("the plan is gone")?;
-    let to = run.spec.direction.target();
-    let scope = if run.annotations().contains_key(OVERRIDES) {
-        Scope::Overrides
-    } else {
-        Scope::Plan
-    };
-    let drill = run.annotations().get(DRILL).and_then(|name| {
-        context
-            .cache()
-            .drills
-            .get(&ObjectKey::new(&key.namespace, name))
-            .cloned()
-    });
-    let groups = drill
-        .map(|drill| drill.spec.groups.clone())
-        .unwrap_or_default();
-    let request = plan.spec.request.as_ref();
-    let request = request.filter(|request| run.spec.request_id.as_deref() == Some(&request.id));
-    let what = match run.spec.kind {
-        RunKind::TestFailover => What::Drill {
-            to,
-            recovery_point: &run.spec.recovery_point,
-            groups: &groups,
-        },
-        RunKind::Reprotect => What::Reprotect { towards: to },
-        RunKind::PlannedFailover => What::Failover {
-            intent: Intent {
-                scope,
-                ..Intent::planned(to)
-            },
-            request,
-        },
-        RunKind::UnplannedFailover => What::Failover {
-            intent: Intent {
-                scope,
-                failover: Failover::Unplanned {
-                    source_stop: run.spec.source.stop,
-                    recovery_point: run.spec.recovery_point.kind,
-                },
-                ..Intent::planned(to)
-            },
-            request,
-        },
-    };
-    let order = Order {
-        plan: &id,
-        what,
-        number: run.spec.number,
-        highest_epoch: run.spec.epoch.saturating_sub(1),
-        forecast: None,
-    };
-    let snapshot = context.snapshot();
-    snapshot.plan(context.clock.now(), |planner| {
-        compile::compile(planner, &order).map_err(|error| words(&error))
-    })
-}
-
-/// What a drill compiles, and the run that comes of it.
-pub(crate) async fn begin_drill(
-    context: &Arc<Context>,
-    key: &ObjectKey,
-    what: impl FnOnce(
-        SiteRole,
-    ) -> (
-        SiteRole,
-        drover_api::common::RecoveryPointChoice,
-        Vec<drover_api::value::StepName>,
-    ),
-    annotations: BTreeMap<String, String>,
-) -> Result<Result<Arc<RecoveryRun>, String>, WriteError> {
-    let found = context.cache().plans.get(key).cloned();
-    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
-        return Ok(Err("its plan is not declared".into()));
-    };
-    let case = Case {
-        key,
-        plan: &plan,
-        id,
-        snapshot: context.snapshot(),
-        where_: whereabouts(context, key, &plan),
-        runs: context.cache().runs_of(key),
-        now: context.clock.now(),
-    };
-    let here = match case.where_.actual {
-        ActualSite::Primary => SiteRole::Primary,
-        ActualSite::Secondary => SiteRole::Secondary,
-        ActualSite::Mixed | ActualSite::Unknown => {
-            return Ok(Err(
-                "it is not known at which one site the plan's machines are".into(),
-            ));
-        }
-    };
-    if case.runs.iter().any(|run| !RUN.is_final(phase(run))) {
-        return Ok(Err(
-            "a run of the plan is going on: the drill waits for its end".into(),
-        ));
-    }
-    let (to, recovery_point, groups) = what(here.other());
-    let drill = What::Drill {
-        to,
-        recovery_point: &recovery_point,
-        groups: &groups,
-    };
-    let compiled = match case.compile(&drill) {
-        Ok(compiled) => compiled,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut next = Next::default();
-    let run = case
-        .begin(context, compiled, annotations, &mut next)
-        .await?;
-    Ok(run.ok_or_else(|| next.errors.join("; ")))
-}
-
-/// Whether an unplanned failover of the plan is due and a drill is in its way.
-pub(crate) fn emergency(context: &Context, key: &ObjectKey) -> bool {
-    let found = context.cache().plans.get(key).cloned();
-    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
-        return false;
-    };
-    let now = context.clock.now();
-    let case = Case {
-        key,
-        plan: &plan,
-        id,
-        snapshot: context.snapshot(),
-        where_: whereabouts(context, key, &plan),
-        runs: context.cache().runs_of(key),
-        now,
-    };
-    let served = case.served();
-    let touched = case.where_.highest_epoch > 0;
-    let start = decide::start(
-        &plan.spec,
-        case.where_.actual,
-        served.as_ref(),
-        touched,
-        now,
-    );
-    let Start::Due { to, .. } = start else {
-        return false;
-    };
-    let intent = case
-        .snapshot
-        .plan(now, |planner| planner.intent(&case.id, to));
-    intent.is_ok_and(|intent| matches!(intent.failover, Failover::Unplanned { .. }))
 }
 
 /// A deleted plan waits for the run that is going on; runs stay as evidence (PL-12).

@@ -1,15 +1,14 @@
 //! A protected machine: where it is active, how its replication is, and what is done about that outside of
 //! runs (PR-1 to PR-5). While a run has it in hand, only what the run reached is told.
 
+mod status;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use drover_api::common::{RunKind, SiteRole};
-use drover_api::conditions::{PROTECTED, RPO_EXCEEDED};
-use drover_api::value::Duration as ApiDuration;
 use drover_api::{
-    Consistency, InstanceSeen, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus,
-    Purpose, RecoveryRun, ReplicationPolicySpec, ReplicationSeen, RunPhase, StepState,
+    Consistency, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus, Purpose,
+    RecoveryRun, ReplicationPolicySpec, RunPhase, StepState,
 };
 use drover_engine::decide::{self, Failure, Prerequisite, ProtectStep, ProtectView, WaitReason};
 use drover_engine::lifecycle::{MACHINE, RUN};
@@ -18,11 +17,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::cache::ObjectKey;
-use crate::conditions::{Conditions, Status};
+use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
-use crate::events::Tone;
 use crate::kinds::run::{asked_again, retry_pause};
 use crate::queue::Key;
 use crate::write::WriteError;
@@ -274,11 +272,10 @@ impl<'a> Case<'a> {
                 }
             }
             RunPhase::Protected
-                if matches!(status.phase, P::NotProtected | P::Reprotecting) || in_run =>
+                if (matches!(status.phase, P::NotProtected | P::Reprotecting) || in_run)
+                    && journal.reverse.state == StepState::Done =>
             {
-                if journal.reverse.state == StepState::Done {
-                    status.phase = P::Protected;
-                }
+                status.phase = P::Protected;
             }
             RunPhase::Cancelled | RunPhase::Committed if in_run => {
                 let active = status.active_site.unwrap_or(run.spec.direction.source());
@@ -326,7 +323,7 @@ impl<'a> Case<'a> {
                     Some(next) => status.phase = next,
                     None => return None,
                 },
-                ProtectStep::Ensure(effect) => return self.ensure(context, effect),
+                ProtectStep::Ensure(effect) => return Some(self.ensure(context, effect)),
                 ProtectStep::Wait(reason) => return Some(reason),
                 ProtectStep::Rest => {
                     context.slots().leave(context, self.key);
@@ -343,7 +340,7 @@ impl<'a> Case<'a> {
     }
 
     /// Asks the replicator; a copy only within the limits of the site it comes from (PR-2).
-    fn ensure(&self, context: &Arc<Context>, effect: Effect) -> Option<WaitReason> {
+    fn ensure(&self, context: &Arc<Context>, effect: Effect) -> WaitReason {
         let copies = matches!(
             effect,
             Effect::Seeded { .. } | Effect::Resynchronized { .. }
@@ -353,7 +350,7 @@ impl<'a> Case<'a> {
                 .slots()
                 .enter(context, &self.place.pair.primary, self.key)
         {
-            return Some(WaitReason::Slot);
+            return WaitReason::Slot;
         }
         if !copies {
             context.slots().leave(context, self.key);
@@ -365,9 +362,9 @@ impl<'a> Case<'a> {
         let link = self.link.seen().map(|link| link.epoch);
         let epoch = seen.chain(link).max().unwrap_or(0);
         if !asked_again(&mut context.asked(), self.key, effect, epoch) {
-            return Some(WaitReason::Data {
+            return WaitReason::Data {
                 pending_bytes: self.link.seen().map_or(0, |link| link.pending_bytes),
-            });
+            };
         }
         let stamp = Stamp {
             run: self.key.name.to_string(),
@@ -383,130 +380,9 @@ impl<'a> Case<'a> {
                 .await;
             note(&context, &key, &place, effect, epoch, answer.err());
         });
-        Some(WaitReason::Data {
+        WaitReason::Data {
             pending_bytes: self.link.seen().map_or(0, |link| link.pending_bytes),
-        })
-    }
-
-    /// Tells what a person should hear of: not every step of a life, of thousands.
-    fn tell(&self, context: &Arc<Context>, phase: MachinePhase) {
-        let before = self.machine.status.as_ref().map(|status| status.phase);
-        if before == Some(phase) {
-            return;
         }
-        let (tone, reason, note) = match phase {
-            MachinePhase::Failed => (
-                Tone::Warning,
-                "ReplicationFailed",
-                "a person must mend its replication",
-            ),
-            MachinePhase::NotProtected => {
-                (Tone::Warning, "NotProtected", "nothing replicates any more")
-            }
-            MachinePhase::ResyncRequired => {
-                (Tone::Warning, "ResyncRequired", "change tracking was lost")
-            }
-            MachinePhase::Inconsistent => (
-                Tone::Warning,
-                "Inconsistent",
-                "its old disk is half-written",
-            ),
-            _ => return,
-        };
-        context.tell(&**self.machine, tone, reason, note.to_owned());
-    }
-
-    /// What is seen, in the words of the status.
-    fn describe(&self, status: &mut ProtectedMachineStatus, wait: Option<&WaitReason>) {
-        status.instances = self.instances();
-        status.replication = self.replication();
-        let phase = status.phase;
-        let reason = format!("{phase:?}");
-        let waits = wait.map(ToString::to_string).unwrap_or_default();
-        let rpo = status
-            .replication
-            .as_ref()
-            .and_then(|seen| seen.rpo.clone());
-        let mut conditions = Conditions::of(
-            &mut status.conditions,
-            self.machine.metadata.generation,
-            self.now,
-        );
-        use MachinePhase as P;
-        match phase {
-            P::Protected => conditions.ready(&reason, "replicates, and can be recovered"),
-            P::CommitPending => {
-                conditions.ready(&reason, "runs at the target; its run awaits a commit")
-            }
-            P::Migrated => conditions.ready(&reason, "moved for good"),
-            P::NotProtected => conditions.stalled(
-                &reason,
-                "nothing replicates: a person decides Reprotect on the run that moved it",
-            ),
-            P::Failed | P::Inconsistent => conditions.stalled(&reason, &waits),
-            _ => conditions.reconciling(&reason, &waits),
-        }
-        if self.split() {
-            conditions.stalled("SplitBrain", "the machine runs at both sites");
-        }
-        let protected = matches!(phase, P::Protected | P::ResyncRequired | P::Resynchronizing);
-        conditions.set(PROTECTED, Status::of(protected), &reason, "");
-        let late = rpo.is_some_and(|rpo| rpo > self.policy.rpo_threshold);
-        if late && protected {
-            let message = "the newest recovery point is older than rpoThreshold";
-            conditions.set(RPO_EXCEEDED, Status::True, "BehindThreshold", message);
-        } else {
-            conditions.clear(RPO_EXCEEDED);
-        }
-    }
-
-    fn instances(&self) -> Vec<InstanceSeen> {
-        let of = |at: &[Observed<Instance>; 2], drill: bool| {
-            ROLES.map(|role| (role, at[side(role)], drill))
-        };
-        let all = of(&self.at, false).into_iter().chain(of(&self.drill, true));
-        let former = self.machine.status.as_ref();
-        all.filter_map(|(site, seen, drill)| {
-            let state = match seen {
-                Observed::Seen { value, .. } if value.power == Power::Absent => return None,
-                Observed::Seen { value, .. } => format!("{:?}", value.power),
-                Observed::Unknown { .. } if drill => return None,
-                Observed::Unknown { .. } => "Unknown".to_owned(),
-            };
-            let same = former
-                .into_iter()
-                .flat_map(|status| &status.instances)
-                .find(|seen| seen.site == site && seen.drill == drill && seen.state == state);
-            // When it came to be so: a time that changes at each look would be written at each look.
-            let at = same.map_or(self.now, |same| same.at);
-            Some(InstanceSeen {
-                site,
-                state,
-                drill,
-                at,
-            })
-        })
-        .collect()
-    }
-
-    fn replication(&self) -> Option<ReplicationSeen> {
-        let link = self.link.seen()?;
-        if link.state == LinkState::None {
-            return None;
-        }
-        let newest = link.points.last().map(|point| point.at);
-        let rpo = newest.map(|newest| {
-            let age = Duration::try_from(self.now.duration_since(newest)).unwrap_or_default();
-            ApiDuration::from_secs(age.as_secs())
-        });
-        Some(ReplicationSeen {
-            towards: link.towards,
-            rpo,
-            pending_bytes: link.pending_bytes,
-            progress: None,
-            recovery_points: u32::try_from(link.points.len()).unwrap_or(u32::MAX),
-            newest_point: newest,
-        })
     }
 
     /// Looks again when time alone will have changed something.
@@ -602,7 +478,7 @@ fn note(
         .get(key)
         .map_or(0, |former| former.attempts)
         .saturating_add(1);
-    let pause = retry_pause(context, Some(&place.pair), &error.class, attempts);
+    let pause = retry_pause(context, Some(&place.pair), error.class, attempts);
     let retry_at = at.checked_add(pause).unwrap_or(Timestamp::MAX);
     context.asked().remove(key);
     let failure = Failure {

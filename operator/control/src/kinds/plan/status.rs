@@ -1,0 +1,241 @@
+//! What the status of a plan says, and how many of its runs are kept.
+
+use std::sync::Arc;
+
+use drover_api::common::{RunKind, SiteRole};
+use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
+use drover_api::{
+    ActualSite, ForecastSummary, IntentServed, RecoveryPlanStatus, RecoveryRun, RunPhase,
+};
+use drover_engine::lifecycle::RUN;
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::{Case, Next, forecast, moves, phase};
+use crate::cache::ObjectKey;
+use crate::conditions::{Conditions, Status};
+use crate::context::Context;
+use crate::queue::Key;
+use crate::write::WriteError;
+
+impl Case<'_> {
+    /// Runs beyond the history go, oldest first, each kind for itself (PL-12).
+    pub(super) async fn trim(&self, context: &Arc<Context>) -> Result<(), WriteError> {
+        let keep = usize::try_from(self.plan.spec.run_history.keep).unwrap_or(usize::MAX);
+        let kinds = [
+            RunKind::PlannedFailover,
+            RunKind::UnplannedFailover,
+            RunKind::TestFailover,
+            RunKind::Reprotect,
+        ];
+        for kind in kinds {
+            let ended: Vec<&Arc<RecoveryRun>> = self
+                .runs
+                .iter()
+                .filter(|run| run.spec.kind == kind && RUN.is_final(phase(run)))
+                .collect();
+            let surplus = ended.len().saturating_sub(keep);
+            for run in ended.into_iter().take(surplus) {
+                context
+                    .delete::<RecoveryRun>(&ObjectKey::of(&**run))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn record(
+        &self,
+        context: &Arc<Context>,
+        next: Next,
+    ) -> Result<(), WriteError> {
+        let mut status = self.plan.status.clone().unwrap_or_default();
+        status.observed_generation = self.plan.metadata.generation;
+        status.active_site = Some(self.where_.actual);
+        let current = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
+        let serving = next.run.as_ref().filter(|run| moves(run));
+        let of_run = serving.and_then(|run| {
+            Some(IntentServed {
+                active_site: run.spec.direction.target(),
+                request_id: run.spec.request_id.clone(),
+                run: Some(run.name_any().parse().ok()?),
+            })
+        });
+        status.intent_served = of_run.or_else(|| self.served()).or(next.baseline.clone());
+        status.current_run = current.and_then(|run| run.name_any().parse().ok());
+        status.last_runs = self
+            .runs
+            .iter()
+            .rev()
+            .filter(|run| RUN.is_final(phase(run)))
+            .take(32)
+            .filter_map(|run| run.name_any().parse().ok())
+            .collect();
+        status.last_green_drill = self.last_green_drill(context).or(status.last_green_drill);
+        if current.is_none() {
+            status.forecast = self.forecast();
+        }
+        status.drift = self.drift(&next);
+        self.say(context, &mut status, &next, current);
+        if let Some(until) = next.until {
+            context
+                .queue
+                .add_at(Key::Plan(self.key.clone()), context.clock.instant_of(until));
+        }
+        if self.plan.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let mut plan = (**self.plan).clone();
+        plan.status = Some(status);
+        context.replace_status(plan).await.map(|_| ())
+    }
+
+    fn last_green_drill(&self, context: &Context) -> Option<Timestamp> {
+        let cache = context.cache();
+        let drills = cache.drills.in_namespace(&self.key.namespace);
+        drills
+            .filter(|(_, drill)| drill.spec.plan_ref.name.as_str() == &*self.key.name)
+            .filter_map(|(_, drill)| {
+                let status = drill.status.as_ref()?;
+                let passed = status.result == Some(drover_api::DrillResult::Passed);
+                let run = ObjectKey::new(&self.key.namespace, status.run.as_ref()?.as_str());
+                let stood = cache.runs.get(&run)?.status.as_ref()?.history.iter();
+                let stood = stood
+                    .rev()
+                    .find(|entry| entry.phase == RunPhase::Standing)?;
+                passed.then_some(stood.at)
+            })
+            .max()
+    }
+
+    /// What a run away from where the machines are would be.
+    fn forecast(&self) -> Option<ForecastSummary> {
+        let here = match self.where_.actual {
+            ActualSite::Secondary => SiteRole::Secondary,
+            _ => SiteRole::Primary,
+        };
+        self.snapshot.plan(self.now, |planner| {
+            let intent = planner.intent(&self.id, here.other()).ok()?;
+            forecast(planner, &self.id, intent)
+        })
+    }
+
+    fn drift(&self, next: &Next) -> Vec<String> {
+        let mut drift: Vec<String> = next.held.clone();
+        if self.where_.split > 0 {
+            drift.push(format!("{} machines run at both sites", self.where_.split));
+        }
+        drift.truncate(64);
+        for entry in &mut drift {
+            if entry.len() > 1000 {
+                *entry = entry.chars().take(1000).collect();
+            }
+        }
+        drift
+    }
+
+    fn say(
+        &self,
+        context: &Context,
+        status: &mut RecoveryPlanStatus,
+        next: &Next,
+        current: Option<&Arc<RecoveryRun>>,
+    ) {
+        let drift = status.drift.join("; ");
+        let waits = current.map(|run| ready_message(run)).unwrap_or_default();
+        let (protected, total) = (self.where_.protected, self.where_.machines);
+        let mut conditions = Conditions::of(
+            &mut status.conditions,
+            self.plan.metadata.generation,
+            self.now,
+        );
+        let covered = format!("{protected} of {total} machines are protected");
+        conditions.set(
+            PROTECTED,
+            Status::of(protected == total),
+            "Machines",
+            &covered,
+        );
+        let commit = current.is_some_and(|run| phase(run) == RunPhase::CommitPending);
+        let reason = if commit {
+            "CommitPending"
+        } else {
+            "NoCommitPending"
+        };
+        conditions.set(COMMIT_PENDING, Status::of(commit), reason, "");
+        self.say_ready(context, &mut conditions);
+        if drift.is_empty() {
+            conditions.clear(DRIFTED);
+        } else {
+            conditions.set(DRIFTED, Status::True, "Held", &drift);
+        }
+        match current {
+            _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
+            Some(run) => match phase(run) {
+                RunPhase::CommitPending | RunPhase::AwaitingCompleteSync => {
+                    conditions.ready(
+                        &format!("{:?}", phase(run)),
+                        &format!("run {}: {waits}", run.name_any()),
+                    );
+                }
+                RunPhase::Halted => {
+                    conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any()));
+                }
+                phase => conditions.reconciling(
+                    &format!("{phase:?}"),
+                    &format!("run {}: {waits}", run.name_any()),
+                ),
+            },
+            None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
+            None => conditions.ready("AsDeclared", "the machines are where they should be"),
+        }
+    }
+
+    /// Whether a failover could be started now, as far as is known (RD-1).
+    fn say_ready(&self, context: &Context, conditions: &mut Conditions<'_>) {
+        let mut missing = Vec::new();
+        {
+            let index = context.index();
+            for role in [SiteRole::Primary, SiteRole::Secondary] {
+                let site = self.plan.spec.sites.at(role);
+                if index.answers_since(site).is_none() {
+                    missing.push(format!("site {site} does not answer"));
+                }
+            }
+        }
+        let (protected, total) = (self.where_.protected, self.where_.machines);
+        if protected < total || total == 0 {
+            missing.push(format!("{protected} of {total} machines are protected"));
+        }
+        if self.where_.late > 0 {
+            missing.push(format!(
+                "{} machines are behind their RPO threshold",
+                self.where_.late
+            ));
+        }
+        if missing.is_empty() {
+            conditions.set(
+                FAILOVER_READY,
+                Status::True,
+                "Ready",
+                "sites answer, machines are protected",
+            );
+        } else {
+            conditions.set(
+                FAILOVER_READY,
+                Status::False,
+                "NotReady",
+                &missing.join("; "),
+            );
+        }
+    }
+}
+
+fn ready_message(run: &RecoveryRun) -> String {
+    let conditions = run.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == drover_api::conditions::READY);
+    ready
+        .next()
+        .map(|condition| condition.message.clone())
+        .unwrap_or_default()
+}

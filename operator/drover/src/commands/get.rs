@@ -1,7 +1,7 @@
 //! `drover get`: what there is and how it stands.
 //!
 //! Objects for programs are those of the cluster, several of them in a `List`. Without a kind there is
-//! an `Overview`, whose fields are those of [`Overview`](crate::reports::overview::Overview).
+//! an `Overview`, whose fields are those of [`Overview`].
 
 use drover_api::{KindInfo, ProtectedMachine, RecoveryPlan, RecoveryRun, Site};
 use futures::StreamExt as _;

@@ -85,14 +85,14 @@ fn an_order_that_was_not_kept_is_told() {
     assert_eq!(report(&found).order.verdict, order::Verdict::Kept);
     let record = &mut found.run.status.as_mut().unwrap().record;
     record.groups[1].enter_released = Some("2026-11-20T14:04:00Z".parse().unwrap());
-    record.groups[0].leave_released = Some("2026-11-20T14:00:40Z".parse().unwrap());
+    record.groups[0].leave_released = Some("2026-11-20T13:59:59Z".parse().unwrap());
     let order = report(&found).order;
     assert_eq!(order.verdict, order::Verdict::Broken);
     assert_eq!(
         order.findings,
         [
             "web was released to start at 14:04:00, before 14:04:29, the last outcome of data",
-            "data was released to stop at 14:00:40, before 14:01:01, the last outcome of web",
+            "data was released to stop at 13:59:59, before web was",
         ]
     );
 }

@@ -121,3 +121,113 @@ pub fn start(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(active: &str, request: Option<&str>) -> RecoveryPlanSpec {
+        let mut spec = serde_json::json!({
+            "sites": { "primary": "seoul", "secondary": "busan" },
+            "activeSite": active,
+            "groups": [{ "name": "data", "protectionGroups": ["data"] }],
+        });
+        if let Some(id) = request {
+            spec["request"] = serde_json::json!({
+                "id": id, "expires": "2026-03-03T00:00:00Z", "type": "Unplanned",
+            });
+        }
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn served(site: SiteRole, request: Option<&str>, run: Option<&str>) -> IntentServed {
+        IntentServed {
+            active_site: site,
+            request_id: request.map(str::to_owned),
+            run: run.map(|run| run.parse().unwrap()),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// What follows for a plan that wants the secondary site while its machines are at the primary.
+    fn wanting(request: Option<&str>, served: Option<&IntentServed>, touched: bool) -> Start {
+        let plan = plan("secondary", request);
+        let now = at("2026-03-02T00:00:00Z");
+        start(&plan, ActualSite::Primary, served, touched, now)
+    }
+
+    #[test]
+    fn a_changed_declaration_starts_a_run_once() {
+        // SPEC: PL-8
+        let before = served(SiteRole::Primary, None, None);
+        assert!(matches!(
+            wanting(None, Some(&before), true),
+            Start::Due { .. }
+        ));
+        let same = served(SiteRole::Secondary, None, Some("shop-1"));
+        let run = "shop-1".to_owned();
+        assert_eq!(
+            wanting(None, Some(&same), true),
+            Start::Held(Held::Served { run })
+        );
+        // A fresh request asks again; the same one does not.
+        assert!(matches!(
+            wanting(Some("typhoon-1"), Some(&same), true),
+            Start::Due { .. }
+        ));
+        let asked = served(SiteRole::Secondary, Some("typhoon-1"), Some("shop-2"));
+        assert!(matches!(
+            wanting(Some("typhoon-1"), Some(&asked), true),
+            Start::Held(_)
+        ));
+    }
+
+    #[test]
+    fn without_a_memory_nothing_starts_by_itself() {
+        // SPEC: SA-11
+        assert_eq!(wanting(None, None, false), Start::Held(Held::Adopted));
+        // A request does, unless a fabric remembers that a run touched the machines.
+        assert!(matches!(
+            wanting(Some("typhoon-1"), None, false),
+            Start::Due { .. }
+        ));
+        assert_eq!(
+            wanting(Some("typhoon-1"), None, true),
+            Start::Held(Held::Adopted)
+        );
+        // What was adopted stays so.
+        let adopted = served(SiteRole::Secondary, None, None);
+        assert_eq!(
+            wanting(None, Some(&adopted), true),
+            Start::Held(Held::Adopted)
+        );
+    }
+
+    #[test]
+    fn a_request_that_expired_starts_nothing() {
+        // SPEC: PL-9, SA-11
+        let plan = plan("secondary", Some("typhoon-1"));
+        let now = at("2026-03-03T00:00:00Z");
+        let id = "typhoon-1".to_owned();
+        let expired = Start::Held(Held::Expired { id });
+        let before = served(SiteRole::Primary, None, None);
+        for memory in [None, Some(&before)] {
+            let start = start(&plan, ActualSite::Primary, memory, false, now);
+            assert_eq!(start, expired);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_in_one_place_is_held() {
+        // SPEC: SA-1, FO-10
+        let plan = plan("secondary", Some("typhoon-1"));
+        let now = at("2026-03-02T00:00:00Z");
+        let held = |actual| start(&plan, actual, None, false, now);
+        assert_eq!(held(ActualSite::Unknown), Start::Held(Held::Unknown));
+        assert_eq!(held(ActualSite::Mixed), Start::Held(Held::Mixed));
+        assert_eq!(held(ActualSite::Secondary), Start::Nothing);
+    }
+}

@@ -468,7 +468,7 @@ impl Case<'_> {
         if !moves(newest) || phase(newest) != RunPhase::Committed {
             return Ok(None);
         }
-        // The declaration wants the machines elsewhere by now, and that goes first.
+        // Also where the declaration wants them back by now: a planned way back needs the replication.
         let here = newest.spec.direction.target();
         if !self.asked_to_reprotect(context, newest) && !self.by_itself(newest) {
             return Ok(None);

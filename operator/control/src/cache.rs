@@ -170,6 +170,8 @@ pub(crate) struct Cache {
     natives: BTreeMap<(SiteName, MachineName), ObjectKey>,
     /// Grows with every change of what people declare.
     pub(crate) declared_version: u64,
+    /// Grows with every machine that comes to or goes from a group that selects its members.
+    pub(crate) members_version: u64,
 }
 
 impl Cache {
@@ -380,9 +382,12 @@ impl Kept for ProtectedMachine {
             let group = ObjectKey::new(&key.namespace, machine.spec.group_ref.name.as_str());
             (group, machine.spec.machine.as_str().to_owned())
         };
-        // Who is protected changes what plans are about.
+        // Who is protected changes what plans are about, where a group does not name its members.
         if now.is_some() != before.is_some() {
-            cache.declared_version += 1;
+            let any = now.or(before).map(place);
+            let group = any.and_then(|(group, _)| cache.groups.get(&group));
+            let selects = group.is_some_and(|group| group.spec.selector.is_some());
+            cache.members_version += u64::from(selects);
         }
         if let Some((group, name)) = before.map(place)
             && let Some(members) = cache.members.get_mut(&group)

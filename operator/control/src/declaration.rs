@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drover_api::value::{MachineName, SiteName};
 use drover_api::{
@@ -15,9 +16,10 @@ use drover_engine::plan::Planner;
 use drover_engine::plan::Records;
 use drover_engine::problem::{Problem, Severity};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::cache::{Cache, ObjectKey};
-use crate::context::Context;
+use crate::context::{Context, GATHER};
 use crate::index::Index;
 
 type Objects<K> = Arc<BTreeMap<ObjectKey, Arc<K>>>;
@@ -56,7 +58,26 @@ pub(crate) enum Object {
 pub(crate) struct Memo {
     /// The versions of the cache and of the inventories that it was made from.
     made_from: (u64, u64),
+    /// The version of the selected members that it was made from, and when that was.
+    members: u64,
+    made_at: Option<Instant>,
     snapshot: Option<Arc<Snapshot>>,
+}
+
+/// Who is selected may be so old: machines come by the thousand, and each would have all that is declared
+/// checked anew. Plans look again when they have gathered, which is later than this.
+const MEMBERS_SETTLE: Duration = Duration::from_millis(100);
+const _: () = assert!(MEMBERS_SETTLE.as_millis() < GATHER.as_millis());
+
+impl Memo {
+    fn stands(&self, made_from: (u64, u64), members: u64) -> Option<&Arc<Snapshot>> {
+        let settled = self.members == members
+            || self
+                .made_at
+                .is_some_and(|made_at| made_at.elapsed() < MEMBERS_SETTLE);
+        let same = self.made_from == made_from && settled;
+        self.snapshot.as_ref().filter(|_| same)
+    }
 }
 
 impl Context {
@@ -65,19 +86,22 @@ impl Context {
         let now = self.clock.now();
         let mut memo = self.memo();
         // Never both locks with a third: memo, then cache, then index, each for a moment.
-        let version = {
-            let declared = self.cache().declared_version;
-            (declared, self.index().inventory_version())
+        let (declared, members) = {
+            let cache = self.cache();
+            (cache.declared_version, cache.members_version)
         };
-        if let Some(snapshot) = &memo.snapshot
-            && memo.made_from == version
-        {
+        let made_from = (declared, self.index().inventory_version());
+        if let Some(snapshot) = memo.stands(made_from, members) {
             return Arc::clone(snapshot);
         }
         let parts = Snapshot::gather(&self.cache());
         let snapshot = Arc::new(parts.checked(inventories(&self.index()), now));
-        memo.made_from = version;
-        memo.snapshot = Some(Arc::clone(&snapshot));
+        *memo = Memo {
+            made_from,
+            members,
+            made_at: Some(Instant::now()),
+            snapshot: Some(Arc::clone(&snapshot)),
+        };
         snapshot
     }
 }

@@ -7,6 +7,7 @@
 mod create;
 mod effects;
 mod looks;
+mod pace;
 mod state;
 mod status;
 
@@ -15,10 +16,11 @@ use std::time::Duration;
 
 use drover_api::common::RunKind;
 use drover_api::{RecoveryRun, RecoveryRunStatus, RunDecision, RunDecisionSpec, RunPhase};
-use drover_engine::decide::{self, MachineStep, RunView, Wait, WaitReason};
+use drover_engine::decide::{self, MachineStep, RunStep, RunView, Wait, WaitReason};
 use drover_engine::lifecycle::RUN;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::cache::ObjectKey;
 use crate::context::Context;
@@ -144,10 +146,13 @@ async fn passes(
     state: &mut RunState,
 ) -> Result<bool, WriteError> {
     for _ in 0..PASSES {
+        state.pace.rest().await;
+        let begun = Instant::now();
         let inbox = context.runs().take_inbox(key);
         looks::refresh(context, key, &run, state, inbox);
         let decisions = decisions(context, key);
-        let step = decide_run(context, &run, state, &decisions);
+        let (step, machines) = decide(context, &run, state, &decisions);
+        state.pace.passed(begun);
         if let Some(record) = step.record {
             let before = phase(&run);
             let next = status::with_record(&run, state, record, &step.waits, context.clock.now());
@@ -163,7 +168,7 @@ async fn passes(
         if RUN.is_final(phase(&run)) {
             return Ok(true);
         }
-        let written = machines(context, key, &run, state).await?;
+        let written = carry_out(context, key, &run, state, machines).await?;
         if !written {
             run = status::count(context, run, state, &step.waits).await?;
             wake_later(context, key, &run, state, &step.waits);
@@ -219,14 +224,22 @@ fn bound<'a>(
         .collect()
 }
 
-fn decide_run(
+/// What the run does, and what its machines do unless its record is to be written first.
+fn decide(
     context: &Context,
     run: &RecoveryRun,
     state: &RunState,
     decisions: &[Arc<RunDecision>],
-) -> decide::RunStep {
+) -> (RunStep, Vec<(usize, MachineStep)>) {
     let bound = bound(run, decisions);
-    looks::view(context, run, state, &bound, decide::run)
+    looks::view(context, run, state, &bound, |view| {
+        let step = decide::run(view);
+        let machines = match step.record {
+            Some(_) => Vec::new(),
+            None => machine_steps(view),
+        };
+        (step, machines)
+    })
 }
 
 /// Says on each decision what became of it; the record of the run is the truth.
@@ -244,13 +257,13 @@ async fn answer(
 }
 
 /// Does what the machines do now; whether an outcome was written.
-async fn machines(
+async fn carry_out(
     context: &Arc<Context>,
     key: &ObjectKey,
     run: &Arc<RecoveryRun>,
     state: &mut RunState,
+    steps: Vec<(usize, MachineStep)>,
 ) -> Result<bool, WriteError> {
-    let steps = looks::view(context, run, state, &[], steps);
     let mut outcomes = Vec::new();
     state.stuck.clear();
     for (position, step) in steps {
@@ -270,7 +283,7 @@ async fn machines(
     Ok(written)
 }
 
-fn steps(view: &RunView<'_>) -> Vec<(usize, MachineStep)> {
+fn machine_steps(view: &RunView<'_>) -> Vec<(usize, MachineStep)> {
     decide::admitted(view)
         .into_iter()
         .map(|position| (position, decide::machine(view, position)))

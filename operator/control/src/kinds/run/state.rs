@@ -12,6 +12,7 @@ use drover_world::{Effect, FabricError, Observed};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use crate::cache::ObjectKey;
 use crate::context::{Context, Runs};
 use crate::drivers::Place;
@@ -36,6 +37,7 @@ pub(crate) struct RunState {
     pub(crate) stuck: Vec<(Wait, usize)>,
     /// When the counts were written last.
     pub(crate) counted: Option<Instant>,
+    pub(crate) pace: Pace,
 }
 
 /// A request to a driver.
@@ -111,6 +113,7 @@ impl RunState {
             acting: BTreeSet::new(),
             stuck: Vec::new(),
             counted: None,
+            pace: Pace::default(),
         }
     }
 }

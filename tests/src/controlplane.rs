@@ -51,6 +51,23 @@ const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,\
     serviceaccount-controller,serviceaccount-token-controller,\
     root-ca-certificate-publisher-controller,clusterrole-aggregation-controller";
 
+/// Who asked for what, and of what was said the status of Drover's objects; once for each request, and for
+/// a watch when it begins.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+  - level: Metadata
+    verbs: [watch]
+    omitStages: [RequestReceived, ResponseComplete]
+  - level: Request
+    verbs: [update]
+    resources: [{ group: drover.dev, resources: [\"*/status\"] }]
+    omitStages: [RequestReceived]
+  - level: Metadata
+    omitStages: [RequestReceived]
+";
+
 /// A running etcd and kube-apiserver that belong to this process.
 ///
 /// The caller of [`url`](Self::url) with [`token`](Self::token) is a cluster administrator.
@@ -65,12 +82,20 @@ pub struct ControlPlane {
     etcd_port: u16,
     token: String,
     controllers: Controllers,
+    auditing: Auditing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Controllers {
     None,
     Few,
+}
+
+/// Whether the API server writes down who asked it for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Auditing {
+    Off,
+    On,
 }
 
 impl ControlPlane {
@@ -83,7 +108,7 @@ impl ControlPlane {
     ///
     /// If the binaries can be neither found nor built, or do not become ready in time.
     pub fn start() -> Result<Self, Error> {
-        Self::start_on_free_ports(Controllers::None)
+        Self::start_on_free_ports(Controllers::None, Auditing::Off)
     }
 
     /// Like [`start`](Self::start), with a kube-controller-manager for garbage collection,
@@ -94,7 +119,16 @@ impl ControlPlane {
     /// As [`start`](Self::start); also if the folder of binaries has no kube-controller-manager,
     /// as is so for those envtest downloads.
     pub fn start_with_controllers() -> Result<Self, Error> {
-        Self::start_on_free_ports(Controllers::Few)
+        Self::start_on_free_ports(Controllers::Few, Auditing::Off)
+    }
+
+    /// Like [`start`](Self::start), with an [audit log](Self::audit_log_path).
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with_audit() -> Result<Self, Error> {
+        Self::start_on_free_ports(Controllers::None, Auditing::On)
     }
 
     /// The one control plane (without controllers) that all tests of one test binary share.
@@ -128,6 +162,12 @@ impl ControlPlane {
     /// A kubeconfig that holds all of the above.
     pub fn kubeconfig_path(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
+    }
+
+    /// The audit log of a control plane that was [started with one](Self::start_with_audit): a line
+    /// of JSON for each request that was answered. See [`crate::rights`].
+    pub fn audit_log_path(&self) -> PathBuf {
+        self.folder.path().join("audit.log")
     }
 
     /// Runs the control plane's own `kubectl` as administrator; a non-zero exit is not an error
@@ -167,18 +207,22 @@ impl ControlPlane {
             .doing("run kubectl")
     }
 
-    fn start_on_free_ports(controllers: Controllers) -> Result<Self, Error> {
+    fn start_on_free_ports(controllers: Controllers, auditing: Auditing) -> Result<Self, Error> {
         let assets = assets()?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(assets.clone(), controllers) {
+            match Self::start_once(assets.clone(), controllers, auditing) {
                 Err(error) if error.is_port_taken() && attempt < PORT_ATTEMPTS => attempt += 1,
                 result => return result,
             }
         }
     }
 
-    fn start_once(assets: PathBuf, controllers: Controllers) -> Result<Self, Error> {
+    fn start_once(
+        assets: PathBuf,
+        controllers: Controllers,
+        auditing: Auditing,
+    ) -> Result<Self, Error> {
         let folder = tempfile::Builder::new()
             .prefix("drover-controlplane-")
             .tempdir()
@@ -192,6 +236,7 @@ impl ControlPlane {
             etcd_port,
             token: random_token()?,
             controllers,
+            auditing,
         };
         this.write_credentials()?;
         this.start_etcd()?;
@@ -259,6 +304,17 @@ impl ControlPlane {
             // A loopback address is not a valid endpoint of the service `kubernetes`.
             .arg("--endpoint-reconciler-type=none")
             .arg("--profiling=false");
+        if self.auditing == Auditing::On {
+            let policy = self.folder.path().join("audit-policy.yaml");
+            fs::write(&policy, AUDIT_POLICY).doing("write the audit policy")?;
+            server
+                .arg(path_flag("--audit-policy-file", &policy))
+                .arg(path_flag("--audit-log-path", &self.audit_log_path()))
+                // Written before the answer is given: who has the answer finds the line.
+                .arg("--audit-log-mode=blocking")
+                // Who looks at rights wants them all to be asked for, as some distributions do.
+                .arg("--enable-admission-plugins=OwnerReferencesPermissionEnforcement");
+        }
         if self.controllers == Controllers::None {
             // Nobody makes service accounts, and this plugin refuses pods without one.
             server.arg("--disable-admission-plugins=ServiceAccount");

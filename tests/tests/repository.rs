@@ -16,6 +16,7 @@ const TOP: &[&str] = &[
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
+    "Dockerfile",
     "LICENSE",
     "NOTICE",
     "README.md",
@@ -193,7 +194,12 @@ fn every_crate_keeps_the_lints_of_the_workspace() {
 #[test]
 fn what_is_run_can_be_run() {
     let root = manifests::repository();
-    for script in ["tests/run", "tests/controlplane/build", ".ci/run"] {
+    for script in [
+        "tests/run",
+        "tests/controlplane/build",
+        "tests/controlplane/tools/build",
+        ".ci/run",
+    ] {
         let mode = fs::metadata(root.join(script))
             .unwrap()
             .permissions()

@@ -61,6 +61,7 @@ fn what_pages_link_to_is_there() {
         root.join("CHANGELOG.md"),
     ];
     for folder in [
+        "charts/drover",
         "docs",
         "docs/kinds",
         "examples",

@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, OPERATOR, cluster};
 
 /// An approver, one of the plan `shop` only, one who may create decisions and nothing else, and a person who
 /// writes plans.
-const PEOPLE: &str = r#"
+const PEOPLE: &str = r"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: { name: ann, namespace: NAMESPACE }
@@ -44,7 +44,7 @@ kind: RoleBinding
 metadata: { name: dan, namespace: NAMESPACE }
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: drover-edit }
 subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: User, name: dan }]
-"#;
+";
 
 /// A namespace with these people, and with all objects of the fixtures as Drover and they would make them.
 fn people(namespace: &'static str) -> &'static Cluster {

@@ -176,7 +176,7 @@ fn write_schemas<'a>(folder: &std::path::Path, documents: impl Iterator<Item = &
     }
 }
 
-/// Makes a schema refuse what it does not describe, and leaves out what only OpenAPI understands.
+/// Makes a schema refuse what it does not describe, and leaves out what JSON Schema has no use for.
 fn close(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else {
         return;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::matrix;
 
 /// A policy takes effect when the server has heard of it: seconds at most.
-const IN_FORCE: Duration = Duration::from_secs(60);
+const IN_FORCE: Duration = Duration::from_mins(1);
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// The user that the operator is.

@@ -13,7 +13,7 @@ pub fn judge(objects: &[Value]) -> Vec<(String, String)> {
     program += "setfenv(judge, setmetatable({ ipairs = ipairs, pairs = pairs }, \
                 { __index = function(_, name) return name == 'obj' and obj or nil end }))\n";
     for object in objects {
-        program += &format!("obj = {}\nsaid = judge()\n", lua(object));
+        writeln!(program, "obj = {}\nsaid = judge()", lua(object)).unwrap();
         program += "print(said.status .. '\\t' .. said.message:gsub('%s', ' '))\n";
     }
     let file = tempfile::NamedTempFile::new().unwrap();

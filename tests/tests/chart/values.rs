@@ -1,6 +1,6 @@
 //! The values of the chart: each is described, and what is none of them is refused.
 
-use std::{collections::BTreeSet, env, fs};
+use std::{collections::BTreeSet, env, fmt::Write as _, fs};
 
 use drover_tests::{chart, manifests};
 use serde_json::Value;
@@ -107,7 +107,7 @@ fn table(values: &str) -> String {
             default = format!("{{ {} }}", parts.join(", "));
         }
         let names: Vec<&str> = path.iter().map(|(_, name)| name.as_str()).collect();
-        table += &format!("| `{}` | `{default}` | {about} |\n", names.join("."));
+        writeln!(table, "| `{}` | `{default}` | {about} |", names.join(".")).unwrap();
     }
     table
 }

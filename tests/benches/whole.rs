@@ -15,7 +15,7 @@ use drover_api::common::SiteRole;
 use drover_engine::check::{Options as CheckOptions, check};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
-use drover_engine::plan::{Intent, Planner, Records};
+use drover_engine::plan::{Intent, Places, Planner, Records};
 use drover_manifest::{Options, Source, drover_kinds, load};
 use drover_tests::large::manifests;
 use drover_world::PlanId;
@@ -109,6 +109,7 @@ fn round(files: &[(String, String)], plans: usize) -> Round {
         declared: &declared,
         inventories: &inventories,
         records: &Records::NONE,
+        places: &Places::NONE,
         now: None,
     };
     let mut machines = 0;

@@ -16,7 +16,7 @@ use drover_engine::{
     check::{self, check},
     declared::Declared,
     members::declared_inventories,
-    plan::{Authority, Intent, Planner, Records, Verdict},
+    plan::{Authority, Intent, Places, Planner, Records, Verdict},
     problem::Severity,
 };
 use drover_manifest::{Options, Registry, Renderer, Source, drover_kinds, load};
@@ -264,6 +264,7 @@ impl Example {
             declared: &declared,
             inventories: &declared_inventories(&declared),
             records: &Records::NONE,
+            places: &Places::NONE,
             now: Some(NOW.parse().unwrap()),
         })
     }

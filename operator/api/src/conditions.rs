@@ -28,3 +28,5 @@ pub const DRIFTED: &str = "Drifted";
 pub const FAILOVER_READY: &str = "FailoverReady";
 /// A site answers and its rights suffice.
 pub const REACHABLE: &str = "Reachable";
+/// Drills come by their schedule; `False` where one is held, with what would release it.
+pub const DRILL_SCHEDULED: &str = "DrillScheduled";

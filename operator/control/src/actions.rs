@@ -1,6 +1,7 @@
 //! Carrying out the actions of a plan (PL-4). They run at least once: each attempt carries a key by which
 //! whoever is called can tell a repetition.
 
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,10 @@ use drover_api::value::{Address, SiteName};
 use drover_api::{Action, ActionKind, DnsAction, HttpAction, RecoveryRun, ScriptAction};
 use drover_engine::decide::{ActionId, ActionReport, Around};
 use drover_fabric::{DnsChange, HttpCall, InstanceKey};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
 use crate::context::Context;
 use crate::drivers::Place;
@@ -21,6 +23,8 @@ use crate::kinds::run::RunState;
 /// One attempt of an action, with everything that it needs.
 pub(crate) struct Errand {
     action: Action,
+    /// The epoch of the record that began the attempt.
+    epoch: u64,
     attempt: u32,
     /// The same for every repetition of this attempt.
     key: String,
@@ -50,9 +54,16 @@ impl Errand {
         let name = run.metadata.name.as_deref().unwrap_or_default();
         let uid = run.metadata.uid.as_deref().unwrap_or_default();
         let drill = run.spec.kind == RunKind::TestFailover;
+        let record = &run.status.as_ref()?.record;
+        // Machines that are rebuilt from another point need it done once more.
+        let movement = record.movement_epoch;
         Some(Self {
+            epoch: record.epoch,
             attempt,
-            key: format!("{uid}/{}/{:?}/{}", group.name, id.around, action.name),
+            key: format!(
+                "{uid}/{movement}/{}/{:?}/{}",
+                group.name, id.around, action.name
+            ),
             target: run.spec.sites.at(role).clone(),
             role,
             drill,
@@ -78,12 +89,13 @@ impl Errand {
             .timeout
             .as_ref()
             .map_or(DEFAULT_LIMIT, drover_api::value::Duration::as_std);
-        let attempt = self.attempt;
+        let (epoch, attempt) = (self.epoch, self.attempt);
         let result = match tokio::time::timeout(limit, self.attempt(context)).await {
             Ok(result) => result,
             Err(_) => Err(format!("it took longer than {} seconds", limit.as_secs())),
         };
         ActionReport {
+            epoch,
             attempt,
             result: result.map_err(|error| error.chars().take(1000).collect()),
         }
@@ -120,27 +132,42 @@ impl Errand {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .map_err(|error| format!("{program} could not be started: {error}"))?;
-        if let Some(mut input) = child.stdin.take() {
-            // A program may end without reading; that is its own affair.
-            drop(input.write_all(self.about.to_string().as_bytes()).await);
-        }
-        let output = child
-            .wait_with_output()
-            .await
-            .map_err(|error| error.to_string())?;
-        if output.status.success() {
+        let mut group = ProcessGroup::of(&child);
+        let (input, errors) = (child.stdin.take(), child.stderr.take());
+        let about = self.about.to_string();
+        let mut said = Vec::new();
+        let ended = {
+            // A program may end without reading, and leave others behind that hold its pipes open.
+            let told = tell(input, about.as_bytes());
+            let mut talk = pin!(futures::future::join(told, listen(errors, &mut said)));
+            let mut over = false;
+            let ended = tokio::select! {
+                ended = child.wait() => ended,
+                _ = &mut talk => {
+                    over = true;
+                    child.wait().await
+                }
+            };
+            let ended = ended.map_err(|error| error.to_string())?;
+            group.ended();
+            if !over {
+                let _ = tokio::time::timeout(LAST_WORDS, talk).await;
+            }
+            ended
+        };
+        if ended.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&said);
         let last = said
             .lines()
             .rev()
             .find(|line| !line.trim().is_empty())
             .unwrap_or_default();
-        Err(format!("{program} ended with {}: {last}", output.status))
+        Err(format!("{program} ended with {ended}: {last}"))
     }
 
     async fn http(&self, context: &Context, http: &HttpAction) -> Result<(), String> {
@@ -193,6 +220,54 @@ impl Errand {
         targets.dns(&change).await
     }
 }
+
+/// Everything that a script started; it ends when the attempt is given up.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(pid.and_then(Pid::from_raw))
+    }
+
+    /// The script came to its end by itself. What it left running on purpose runs on, and its number may be
+    /// another's from now on.
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended in this moment; then there is nobody to end.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+async fn tell(input: Option<ChildStdin>, about: &[u8]) {
+    if let Some(mut input) = input {
+        // That it does not read is the program's own affair.
+        drop(input.write_all(about).await);
+    }
+}
+
+/// Reads to the end and keeps the last of it.
+async fn listen(errors: Option<ChildStderr>, said: &mut Vec<u8>) {
+    let Some(mut errors) = errors else { return };
+    let mut piece = [0; 1024];
+    while let Ok(read @ 1..) = errors.read(&mut piece).await {
+        said.extend_from_slice(&piece[..read]);
+        let surplus = said.len().saturating_sub(KEPT);
+        said.drain(..surplus);
+    }
+}
+
+/// Bytes that are kept of what a script says; its last line is told.
+const KEPT: usize = 4096;
+/// How long a script's last words are waited for after its end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// For an action without a timeout of its own.
 const DEFAULT_LIMIT: Duration = Duration::from_mins(5);

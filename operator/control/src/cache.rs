@@ -172,6 +172,8 @@ pub(crate) struct Cache {
     pub(crate) declared_version: u64,
     /// Grows with every machine that comes to or goes from a group that selects its members.
     pub(crate) members_version: u64,
+    /// Grows with every run that moved machines and comes to its end, or is forgotten after it.
+    pub(crate) ended_version: u64,
 }
 
 impl Cache {
@@ -213,6 +215,13 @@ impl Cache {
     pub(crate) fn plans_of_group(&self, group: &ObjectKey) -> Vec<ObjectKey> {
         let plans = self.plans_of_group.get(group);
         plans.into_iter().flatten().cloned().collect()
+    }
+
+    /// The protection groups that a plan names.
+    pub(crate) fn groups_of_plan(&self, plan: &ObjectKey) -> BTreeSet<ObjectKey> {
+        let found = self.plans.get(plan);
+        let groups = found.map(|found| groups_of(&plan.namespace, found));
+        groups.unwrap_or_default()
     }
 
     /// The protected machine that a site calls so.
@@ -292,8 +301,28 @@ kept! {
     FailbackPolicy: failback_policies, true;
     ProtectionGroup: groups, true;
     RecoveryDrill: drills, true;
-    RecoveryRun: runs, false;
     RunDecision: decisions, false;
+}
+
+impl Kept for RecoveryRun {
+    const DECLARED: bool = false;
+
+    fn table(cache: &mut Cache) -> &mut Table<Self> {
+        &mut cache.runs
+    }
+
+    fn noted(
+        cache: &mut Cache,
+        _key: &ObjectKey,
+        now: Option<&Arc<Self>>,
+        before: Option<&Arc<Self>>,
+    ) {
+        let moved = |run: &Arc<Self>| run.spec.failover_type().is_some() && is_final(run);
+        let ended = |run: Option<&Arc<Self>>| run.is_some_and(moved);
+        if ended(now) != ended(before) {
+            cache.ended_version += 1;
+        }
+    }
 }
 
 impl Kept for RecoveryPlan {

@@ -14,11 +14,15 @@ use tokio::time::Instant;
 use crate::cache::{Cache, ObjectKey};
 use crate::declaration::Memo;
 use crate::drivers::Drivers;
+use crate::guarded::Unread;
+use crate::health::Health;
 use crate::index::Index;
 use crate::kinds::run::{Asked, Inbox, RunState};
 use crate::lease::Gate;
+use crate::metrics::Metrics;
 use crate::queue::{Key, Queue};
 use crate::slots::Slots;
+use crate::traces::Traces;
 
 /// How an operator works.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct Settings {
     pub unauthenticated: bool,
     /// Whether scripts of plans run as processes here; in a cluster they are Jobs.
     pub scripts: bool,
+    /// Where spans of runs go, where somebody wants them.
+    pub traces: Option<Traces>,
 }
 
 impl Default for Settings {
@@ -64,6 +70,7 @@ impl Default for Settings {
             probe: Duration::from_mins(1),
             unauthenticated: true,
             scripts: true,
+            traces: None,
         }
     }
 }
@@ -76,6 +83,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) queue: Queue,
     pub(crate) gate: Gate,
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
     cache: Mutex<Cache>,
     index: Mutex<Index>,
     drivers: Mutex<Drivers>,
@@ -85,6 +94,7 @@ pub(crate) struct Context {
     asked: Mutex<BTreeMap<ObjectKey, Asked>>,
     written: Mutex<BTreeMap<ObjectKey, Instant>>,
     slots: Mutex<Slots>,
+    unread: Mutex<Unread>,
     tasks: Mutex<JoinSet<()>>,
     /// Events told by this incarnation.
     pub(crate) events: AtomicU64,
@@ -115,6 +125,7 @@ impl Context {
         registry: Registry,
         settings: Settings,
         gate: Gate,
+        (health, metrics): (Arc<Health>, Arc<Metrics>),
     ) -> Arc<Self> {
         Arc::new(Self {
             client,
@@ -123,6 +134,8 @@ impl Context {
             settings,
             queue: Queue::default(),
             gate,
+            health,
+            metrics,
             cache: Mutex::default(),
             index: Mutex::default(),
             drivers: Mutex::default(),
@@ -132,6 +145,7 @@ impl Context {
             asked: Mutex::default(),
             written: Mutex::default(),
             slots: Mutex::default(),
+            unread: Mutex::default(),
             tasks: Mutex::default(),
             events: AtomicU64::new(0),
         })
@@ -170,6 +184,11 @@ impl Context {
     /// When the status of each protected machine was written last by this process.
     pub(crate) fn written(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Instant>> {
         lock(&self.written)
+    }
+
+    /// The objects that cannot be read.
+    pub(crate) fn unread(&self) -> MutexGuard<'_, Unread> {
+        lock(&self.unread)
     }
 
     /// The places for copies.

@@ -7,13 +7,12 @@ use std::time::Duration;
 use drover_api::value::{MachineName, SiteName};
 use drover_api::{
     FailbackPolicy, NetworkMapping, ProtectedMachineSpec, ProtectionGroup, RecoveryDrill,
-    RecoveryPlan, ReplicationPolicy, Site,
+    RecoveryPlan, RecoveryRun, ReplicationPolicy, Site,
 };
 use drover_engine::check::{self, Options};
 use drover_engine::declared::{Declared, Entry};
 use drover_engine::members::{self, Inventories};
-use drover_engine::plan::Planner;
-use drover_engine::plan::Records;
+use drover_engine::plan::{Places, Planner, Records};
 use drover_engine::problem::{Problem, Severity};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -36,7 +35,8 @@ pub(crate) struct Snapshot {
     plans: Objects<RecoveryPlan>,
     drills: Objects<RecoveryDrill>,
     inventories: Inventories,
-    records: Records,
+    /// What steps took in the runs that ended (PL-5).
+    records: Arc<Records>,
     /// What is wrong, by object.
     problems: BTreeMap<Object, Vec<Problem>>,
 }
@@ -62,6 +62,8 @@ pub(crate) struct Memo {
     members: u64,
     made_at: Option<Instant>,
     snapshot: Option<Arc<Snapshot>>,
+    /// What the runs that ended tell, and how many had ended then: it is worked out once for each.
+    records: Option<(u64, Arc<Records>)>,
 }
 
 /// Who is selected may be so old: machines come by the thousand, and each would have all that is declared
@@ -91,18 +93,43 @@ impl Context {
             (cache.declared_version, cache.members_version)
         };
         let made_from = (declared, self.index().inventory_version());
-        if let Some(snapshot) = memo.stands(made_from, members) {
+        let records = self.records(&mut memo);
+        if let Some(snapshot) = memo.stands(made_from, members)
+            && Arc::ptr_eq(&snapshot.records, &records)
+        {
             return Arc::clone(snapshot);
         }
-        let parts = Snapshot::gather(&self.cache());
+        let parts = Snapshot::gather(&self.cache(), records);
         let snapshot = Arc::new(parts.checked(inventories(&self.index()), now));
         *memo = Memo {
             made_from,
             members,
             made_at: Some(Instant::now()),
             snapshot: Some(Arc::clone(&snapshot)),
+            records: memo.records.take(),
         };
         snapshot
+    }
+}
+
+impl Context {
+    /// What the runs that ended tell. Their journals are taken one run after the other, so that nobody
+    /// waits for the cache meanwhile.
+    fn records(&self, memo: &mut Memo) -> Arc<Records> {
+        let (version, runs): (u64, Vec<Arc<RecoveryRun>>) = {
+            let cache = self.cache();
+            if let Some((version, records)) = &memo.records
+                && *version == cache.ended_version
+            {
+                return Arc::clone(records);
+            }
+            let runs = cache.runs.iter().map(|(_, run)| Arc::clone(run));
+            (cache.ended_version, runs.collect())
+        };
+        let machines = |run: &RecoveryRun| self.cache().machine_runs_of(&ObjectKey::of(run));
+        let records = Arc::new(Records::of(runs.iter().map(|run| &**run), machines));
+        memo.records = Some((version, Arc::clone(&records)));
+        records
     }
 }
 
@@ -111,7 +138,7 @@ fn inventories(index: &Index) -> Inventories {
 }
 
 impl Snapshot {
-    fn gather(cache: &Cache) -> Self {
+    fn gather(cache: &Cache, records: Arc<Records>) -> Self {
         let groups = cache
             .groups
             .iter()
@@ -126,7 +153,7 @@ impl Snapshot {
             plans: cache.plans.snapshot(),
             drills: cache.drills.snapshot(),
             inventories: Inventories::new(),
-            records: Records::NONE,
+            records,
             problems: BTreeMap::new(),
         }
     }
@@ -175,13 +202,24 @@ impl Snapshot {
         (declared, objects)
     }
 
-    /// Plans with this snapshot.
+    /// Plans with this snapshot, wherever machines are.
     pub(crate) fn plan<T>(&self, now: Timestamp, with: impl FnOnce(&Planner<'_>) -> T) -> T {
+        self.plan_from(now, &Places::NONE, with)
+    }
+
+    /// Plans with this snapshot, for machines that are seen to be there.
+    pub(crate) fn plan_from<T>(
+        &self,
+        now: Timestamp,
+        places: &Places,
+        with: impl FnOnce(&Planner<'_>) -> T,
+    ) -> T {
         let (declared, _) = self.declared();
         with(&Planner {
             declared: &declared,
             inventories: &self.inventories,
             records: &self.records,
+            places,
             now: Some(now),
         })
     }
@@ -191,14 +229,7 @@ impl Snapshot {
         let problems = self.problems.get(object).into_iter().flatten();
         problems
             .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| {
-                let hint = problem.hint.as_ref();
-                let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                format!(
-                    "{}: {}{hint} [{}]",
-                    problem.path, problem.message, problem.code
-                )
-            })
+            .map(in_words)
             .collect()
     }
 
@@ -236,6 +267,16 @@ impl Snapshot {
         });
         plans.count()
     }
+}
+
+/// A problem in one line: the same in a condition and in the answer of the webhook.
+pub(crate) fn in_words(problem: &Problem) -> String {
+    let hint = problem.hint.as_ref();
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!(
+        "{}: {}{hint} [{}]",
+        problem.path, problem.message, problem.code
+    )
 }
 
 fn remembered(

@@ -14,7 +14,7 @@ use drover_fabric::{
     Answer, Fabric, InstanceKey, LinkGoal, Materialize, PairConfig, Replicator, Secrets,
     SiteConfig, SiteGoal, Subject, within,
 };
-use drover_world::{Effect, ErrorClass, FabricError, Stamp};
+use drover_world::{Effect, ErrorClass, FabricError, Outcome, Stamp};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
@@ -168,6 +168,30 @@ impl Context {
         if !self.gate.is_open() {
             return Err(not_now("this process does not lead any more"));
         }
+        let _under_way = self.health.enter();
+        let begun = tokio::time::Instant::now();
+        let answer = self.request(place, stamp, effect, shaped).await;
+        let outcome = match &answer {
+            Ok(Outcome::Reached) => "reached",
+            Ok(_) => "under_way",
+            Err(error) => match error.class {
+                ErrorClass::Retryable => "retryable",
+                ErrorClass::Terminal => "terminal",
+                ErrorClass::Unsupported => "unsupported",
+            },
+        };
+        self.metrics
+            .driver_answered(step_name(effect), outcome, begun.elapsed());
+        answer
+    }
+
+    async fn request(
+        &self,
+        place: &Place,
+        stamp: &Stamp,
+        effect: Effect,
+        shaped: Shaped,
+    ) -> Answer {
         let limit = self.settings.driver_limit;
         match said(effect) {
             Said::Site(role, goal) => {

@@ -32,8 +32,18 @@ impl Context {
         reason: &'static str,
         note: &str,
     ) {
-        let regarding = object.object_ref(&());
-        let event = self.event(&regarding, tone, reason, note);
+        self.tell_of(&object.object_ref(&()), tone, reason, note);
+    }
+
+    /// The same of an object that is known by its reference alone.
+    pub(crate) fn tell_of(
+        self: &Arc<Self>,
+        regarding: &ObjectReference,
+        tone: Tone,
+        reason: &'static str,
+        note: &str,
+    ) {
+        let event = self.event(regarding, tone, reason, note);
         let namespace = event.metadata.namespace.clone().unwrap_or_default();
         let context = Arc::clone(self);
         self.spawn(async move {

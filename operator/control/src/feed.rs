@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drover_api::common::RunKind;
 use drover_api::{
     FailbackPolicy, MachineRun, NetworkMapping, ProtectedMachine, ProtectionGroup, RecoveryDrill,
     RecoveryPlan, RecoveryRun, ReplicationPolicy, RunDecision, Site,
@@ -18,6 +19,7 @@ use tracing::warn;
 
 use crate::cache::{Change, Kept, ObjectKey, version};
 use crate::context::{Context, GATHER};
+use crate::guarded::Guarded;
 use crate::queue::Key;
 
 /// A kind whose changes others follow.
@@ -32,7 +34,7 @@ pub(crate) async fn feed<K>(context: Arc<Context>, synced: watch::Sender<bool>)
 where
     K: Followed + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let api: Api<K> = Api::all(context.client.clone());
+    let api: Api<Guarded<K>> = Api::all(context.client.clone());
     let begin = || watcher::watcher(api.clone(), watcher::Config::default()).boxed();
     let mut events = begin();
     let mut listed = BTreeSet::new();
@@ -47,6 +49,7 @@ where
             Ok(Event::Apply(object)) => put(&context, object),
             Ok(Event::Delete(object)) => {
                 let key = ObjectKey::of(&object);
+                context.not_there::<K>(&key);
                 remove::<K>(&context, &key, version(&object));
             }
             Ok(Event::Init) => listed.clear(),
@@ -55,6 +58,7 @@ where
                 put(&context, object);
             }
             Ok(Event::InitDone) => {
+                context.only_these::<K>(&listed);
                 forget_missing::<K>(&context, &std::mem::take(&mut listed));
                 synced.send_replace(true);
             }
@@ -72,10 +76,21 @@ const SILENT: Duration = Duration::from_mins(10);
 /// How long a broken watch rests before it is begun again.
 const BROKEN: Duration = Duration::from_secs(1);
 
-fn put<K: Followed>(context: &Context, object: K) {
-    let change = context.cache().put(Arc::new(object));
-    if let Some(change) = change {
-        K::follow(context, &change);
+fn put<K: Followed>(context: &Context, object: Guarded<K>) {
+    let key = ObjectKey::of(&object);
+    let version = version(&object);
+    match object.read {
+        Ok(read) => {
+            context.can_read::<K>(&key, object.marked);
+            let change = context.cache().put(Arc::new(read));
+            if let Some(change) = change {
+                K::follow(context, &change);
+            }
+        }
+        Err(unreadable) => {
+            context.cannot_read::<K>(&key, unreadable);
+            remove::<K>(context, &key, version);
+        }
     }
 }
 
@@ -117,33 +132,23 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 impl Context {
-    /// Everything that plans are made of changed: in one namespace, or everywhere.
+    /// What plans are made of changed, in one namespace or everywhere: whoever may refer to it looks anew.
     fn declaration_changed(&self, namespace: Option<&str>) {
-        let (plans, groups): (Vec<ObjectKey>, Vec<ObjectKey>) = {
+        let keys: Vec<Key> = {
             let cache = self.cache();
-            let here = |key: &&ObjectKey| namespace.is_none_or(|here| &*key.namespace == here);
-            (
-                cache
-                    .plans
-                    .iter()
-                    .map(|(key, _)| key)
-                    .filter(here)
-                    .cloned()
-                    .collect(),
-                cache
-                    .groups
-                    .iter()
-                    .map(|(key, _)| key)
-                    .filter(here)
-                    .cloned()
-                    .collect(),
-            )
+            let groups = cache.groups.iter().map(|(key, _)| Key::Group(key.clone()));
+            let plans = cache.plans.iter().map(|(key, _)| Key::Plan(key.clone()));
+            let mappings = cache.mappings.iter();
+            let mappings = mappings.map(|(key, _)| Key::Mapping(key.clone()));
+            let ways_back = cache.failback_policies.iter();
+            let ways_back = ways_back.map(|(key, _)| Key::FailbackPolicy(key.clone()));
+            let drills = cache.drills.iter().map(|(key, _)| Key::Drill(key.clone()));
+            let all = groups.chain(plans).chain(mappings).chain(ways_back);
+            let here = |key: &Key| namespace.is_none_or(|here| key.namespace() == here);
+            all.chain(drills).filter(here).collect()
         };
-        for group in groups {
-            self.queue.add(Key::Group(group));
-        }
-        for plan in plans {
-            self.queue.add(Key::Plan(plan));
+        for key in keys {
+            self.queue.add(key);
         }
     }
 
@@ -230,6 +235,15 @@ impl Followed for RecoveryPlan {
         for plan in plans {
             context.later(Key::Plan(plan), GATHER);
         }
+        // A drill may have been seen before its plan: each kind has a watch of its own.
+        let drills: Vec<ObjectKey> = {
+            let cache = context.cache();
+            let keys = cache.drills.in_namespace(&change.key.namespace);
+            keys.map(|(key, _)| key.clone()).collect()
+        };
+        for drill in drills {
+            context.later(Key::Drill(drill), GATHER);
+        }
         context.later(Key::FailbackPolicy(change.key.clone()), GATHER);
     }
 }
@@ -266,6 +280,13 @@ impl Followed for RecoveryRun {
             return;
         }
         let plan = ObjectKey::new(&change.key.namespace, any.spec.plan_ref.name.as_str());
+        if any.spec.kind == RunKind::Reprotect {
+            // They say whose word their machines wait for.
+            let groups = context.cache().groups_of_plan(&plan);
+            for group in groups {
+                context.later(Key::Group(group), GATHER);
+            }
+        }
         context.queue.add(Key::Plan(plan));
         let drills = context.cache().drills_of(&change.key);
         for drill in drills {

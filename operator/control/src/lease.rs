@@ -13,9 +13,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::feed::Chain;
+use crate::health::Health;
 
 /// The name of the lease.
 pub(crate) const NAME: &str = "drover";
+
+/// How often a standby looks at the lease, at least.
+const LURK: Duration = Duration::from_secs(2);
 
 /// Until when this process may act. It is asked before every write and every call of a driver.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +50,7 @@ pub(crate) struct Elector {
     term: Duration,
     clock: Clock,
     gate: Gate,
+    health: Arc<Health>,
     /// What was seen of another holder, and since when it did not change.
     seen: Option<(LeaseSpec, Instant)>,
 }
@@ -55,6 +63,7 @@ impl Elector {
         term: Duration,
         clock: Clock,
         gate: Gate,
+        health: Arc<Health>,
     ) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
@@ -63,17 +72,24 @@ impl Elector {
             term,
             clock,
             gate,
+            health,
             seen: None,
         }
     }
 
     /// Waits until this process leads.
     pub(crate) async fn win(&mut self) {
+        let mut told = false;
         loop {
             if self.attempt().await {
                 return;
             }
-            tokio::time::sleep(self.pause()).await;
+            if let (false, Some((holder, _))) = (told, &self.seen) {
+                told = true;
+                let holder = holder.holder_identity.as_deref().unwrap_or_default();
+                info!(holder, "stands by");
+            }
+            tokio::time::sleep(self.lurk()).await;
         }
     }
 
@@ -101,6 +117,27 @@ impl Elector {
         }
     }
 
+    /// How long until a standby looks again. It looks often, because it counts from when it sees the
+    /// holder's last sign; and right when that one's term ends.
+    fn lurk(&self) -> Duration {
+        let pause = (self.term / 8).min(LURK);
+        let Some((spec, since)) = &self.seen else {
+            return pause;
+        };
+        let left = self.term_in(spec).saturating_sub(since.elapsed());
+        if left.is_zero() {
+            pause
+        } else {
+            pause.min(left)
+        }
+    }
+
+    /// The holder's own term, where it is longer than ours.
+    fn term_in(&self, spec: &LeaseSpec) -> Duration {
+        let seconds = spec.lease_duration_seconds.unwrap_or(0);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(self.term)
+    }
+
     /// A third of the term: two renewals may fail.
     fn pause(&self) -> Duration {
         self.term / 3
@@ -110,6 +147,10 @@ impl Elector {
     async fn attempt(&mut self) -> bool {
         let begun = Instant::now();
         let taken = tokio::time::timeout(self.term / 2, self.take()).await;
+        self.health.beat(matches!(taken, Ok(Ok(_))));
+        if let Ok(Err(error)) = &taken {
+            warn!(error = %Chain(error), "the lease could be neither read nor written");
+        }
         if matches!(taken, Ok(Ok(true))) {
             self.gate.set(Some(begun + self.term));
             return true;
@@ -153,11 +194,7 @@ impl Elector {
             return true;
         }
         match &self.seen {
-            Some((seen, since)) if seen == spec => {
-                let seconds = spec.lease_duration_seconds.unwrap_or(0);
-                let term = Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(self.term);
-                since.elapsed() >= term
-            }
+            Some((seen, since)) if seen == spec => since.elapsed() >= self.term_in(spec),
             _ => {
                 self.seen = Some((spec.clone(), Instant::now()));
                 false

@@ -8,6 +8,7 @@
 //! What may not enter: choices. Where an `if` decides what happens to a machine, it belongs to the engine.
 
 mod actions;
+mod admission;
 mod cache;
 mod conditions;
 mod context;
@@ -15,15 +16,23 @@ mod declaration;
 mod drivers;
 mod events;
 mod feed;
+mod guarded;
+mod health;
 mod index;
 mod kinds;
 mod lease;
+mod metrics;
 mod operator;
 mod queue;
 mod slots;
+mod traces;
 mod write;
 
+pub use admission::{Admission, AdmissionError};
 pub use cache::ObjectKey;
 pub use context::Settings;
+pub use health::{Health, Unwell};
+pub use metrics::{CONTENT_TYPE, Metrics};
 pub use operator::{Operator, Stopped};
 pub use queue::Key;
+pub use traces::Traces;

@@ -18,8 +18,11 @@ use tracing::{error, info, warn};
 
 use crate::context::{Context, Settings};
 use crate::feed::{Chain, Followed, feed};
+use crate::guarded;
+use crate::health::Health;
 use crate::kinds;
 use crate::lease::{Elector, Gate};
+use crate::metrics::Metrics;
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -29,6 +32,8 @@ pub struct Operator {
     clock: Clock,
     registry: Registry,
     settings: Settings,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
 }
 
 /// Why an operator came to its end.
@@ -48,11 +53,24 @@ impl Operator {
             clock,
             registry,
             settings,
+            health: Arc::default(),
+            metrics: Arc::default(),
         }
     }
 
-    /// Works until `stop` completes or the lease is lost. Dropping the future ends everything at once,
-    /// as a crash would.
+    /// Whether it is alive and ready, over all its incarnations.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Its metrics, over all its incarnations.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Works until `stop` completes or the lease is lost. When it is told to stop, it takes nothing new
+    /// in hand, brings to its end what it has, and gives the lease back. Dropping the future ends
+    /// everything at once, as a crash would.
     pub async fn run(&self, stop: impl Future<Output = ()> + Send) -> Stopped {
         let gate = Gate::default();
         let mut elector = Elector::new(
@@ -62,6 +80,7 @@ impl Operator {
             self.settings.lease,
             self.clock,
             gate.clone(),
+            Arc::clone(&self.health),
         );
         let mut stop = std::pin::pin!(stop);
         tokio::select! {
@@ -76,23 +95,49 @@ impl Operator {
             self.registry.clone(),
             self.settings.clone(),
             gate,
+            (Arc::clone(&self.health), Arc::clone(&self.metrics)),
         );
+        self.health.listens();
+        self.metrics.show(&context);
+        let _leads = Leads(self);
         let _ends = AbortOnDrop(Arc::clone(&context));
         let work = work(&context);
         tokio::select! {
             biased;
-            () = &mut stop => {
-                context.abort();
-                elector.release().await;
-                info!("stopped");
-                Stopped::Asked
-            }
+            () = &mut stop => {}
             () = elector.hold() => {
                 warn!("leads no longer");
-                Stopped::LostLease
+                return Stopped::LostLease;
             }
-            () = work => Stopped::LostLease,
+            () = work => return Stopped::LostLease,
         }
+        info!("stopping: what is in hand is brought to its end");
+        context.queue.close();
+        tokio::select! {
+            biased;
+            () = self.health.idle() => {}
+            () = tokio::time::sleep(ENDING) => warn!("some of what was in hand did not end in time"),
+            // Whoever leads now carries on.
+            () = elector.hold() => {}
+        }
+        context.abort();
+        elector.release().await;
+        info!("stopped");
+        Stopped::Asked
+    }
+}
+
+/// How long what is in hand may take to end, when the operator is told to stop. Longer than a driver may
+/// take to answer, shorter than Kubernetes waits before it kills.
+const ENDING: Duration = Duration::from_secs(12);
+
+/// While it is kept, this process leads.
+struct Leads<'a>(&'a Operator);
+
+impl Drop for Leads<'_> {
+    fn drop(&mut self) {
+        self.0.health.follows();
+        self.0.metrics.hide();
     }
 }
 
@@ -125,6 +170,7 @@ async fn work(context: &Arc<Context>) {
         drop(kind.wait_for(|synced| *synced).await);
     }
     info!("heard everything that there is");
+    context.health.works();
     for _ in 0..context.settings.workers.max(1) {
         context.spawn(worker(Arc::clone(context)));
     }
@@ -149,9 +195,13 @@ async fn worker(context: Arc<Context>) {
     let mut failures = std::collections::BTreeMap::<Key, u32>::new();
     loop {
         let key = context.queue.next().await;
+        let in_hand = context.health.enter();
+        let begun = tokio::time::Instant::now();
         let outcome = AssertUnwindSafe(reconcile(&context, &key))
             .catch_unwind()
             .await;
+        drop(in_hand);
+        context.metrics.reconciled(key.kind(), begun.elapsed());
         context.queue.done(&key);
         let failed = match outcome {
             Ok(Ok(())) => {
@@ -160,15 +210,18 @@ async fn worker(context: Arc<Context>) {
             }
             Ok(Err(WriteError::NotLeading | WriteError::Gone(_))) => continue,
             Ok(Err(WriteError::Conflict(_))) => {
+                context.metrics.reconcile_failed(key.kind(), "conflict");
                 context.queue.add(key);
                 continue;
             }
             Ok(Err(failed)) => {
                 warn!(%key, error = %Chain(&failed), "could not be reconciled");
+                context.metrics.reconcile_failed(key.kind(), "api");
                 &mut failures
             }
             Err(_) => {
                 error!(%key, "a reconcile panicked: this is a bug of Drover");
+                context.metrics.reconcile_failed(key.kind(), "panic");
                 &mut failures
             }
         };
@@ -192,5 +245,6 @@ async fn reconcile(context: &Arc<Context>, key: &Key) -> Result<(), WriteError> 
         Key::Policy(key) => kinds::referred::policy(context, key).await,
         Key::Mapping(key) => kinds::referred::mapping(context, key).await,
         Key::FailbackPolicy(key) => kinds::referred::failback_policy(context, key).await,
+        Key::Unreadable(kind, key) => guarded::reconcile(context, kind, key).await,
     }
 }

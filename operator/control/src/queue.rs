@@ -30,9 +30,42 @@ pub enum Key {
     Mapping(ObjectKey),
     /// A failback policy.
     FailbackPolicy(ObjectKey),
+    /// An object of a kind that cannot be read, or could not be.
+    Unreadable(&'static str, ObjectKey),
 }
 
 impl Key {
+    /// What kind it is, for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "RecoveryRun",
+            Self::Plan(_) => "RecoveryPlan",
+            Self::Drill(_) => "RecoveryDrill",
+            Self::Site(_) => "Site",
+            Self::Group(_) => "ProtectionGroup",
+            Self::Machine(_) => "ProtectedMachine",
+            Self::Policy(_) => "ReplicationPolicy",
+            Self::Mapping(_) => "NetworkMapping",
+            Self::FailbackPolicy(_) => "FailbackPolicy",
+            Self::Unreadable(kind, _) => kind,
+        }
+    }
+
+    /// The namespace of the object; empty for what lives in the cluster.
+    pub(crate) fn namespace(&self) -> &str {
+        let (Self::Run(key)
+        | Self::Plan(key)
+        | Self::Drill(key)
+        | Self::Site(key)
+        | Self::Group(key)
+        | Self::Machine(key)
+        | Self::Policy(key)
+        | Self::Mapping(key)
+        | Self::FailbackPolicy(key)
+        | Self::Unreadable(_, key)) = self;
+        &key.namespace
+    }
+
     /// Whether somebody's service waits for it.
     fn urgent(&self) -> bool {
         matches!(self, Self::Run(_))
@@ -51,6 +84,7 @@ impl fmt::Display for Key {
             Self::Policy(key) => ("policy", key),
             Self::Mapping(key) => ("mapping", key),
             Self::FailbackPolicy(key) => ("failback policy", key),
+            Self::Unreadable(kind, key) => return write!(f, "unreadable {kind} {key}"),
         };
         write!(f, "{kind} {key}")
     }
@@ -73,6 +107,8 @@ struct State {
     /// Timers by instant, then by the order of their keys.
     timers: BTreeSet<(Instant, Key)>,
     timer_of: BTreeMap<Key, Instant>,
+    /// Nothing is given out any more.
+    closed: bool,
 }
 
 impl State {
@@ -89,6 +125,9 @@ impl State {
     }
 
     fn take(&mut self, now: Instant) -> Option<Key> {
+        if self.closed {
+            return None;
+        }
         while let Some((at, _)) = self.timers.first()
             && *at <= now
         {
@@ -109,6 +148,21 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Gives out no key any more; those in hand are brought to their end.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        // A timer that is due would wake whoever waits again and again.
+        state.timers.clear();
+        state.timer_of.clear();
+    }
+
+    /// How many keys wait, not counting those whose time has not come.
+    pub(crate) fn len(&self) -> usize {
+        let state = self.state();
+        state.urgent.len() + state.ready.len()
+    }
+
     /// Adds a key.
     pub(crate) fn add(&self, key: Key) {
         self.state().add(key);
@@ -118,6 +172,9 @@ impl Queue {
     /// Adds a key at an instant; of several the earliest counts.
     pub(crate) fn add_at(&self, key: Key, at: Instant) {
         let mut state = self.state();
+        if state.closed {
+            return;
+        }
         match state.timer_of.get(&key) {
             Some(earlier) if *earlier <= at => return,
             Some(later) => {

@@ -155,7 +155,21 @@ impl Context {
         if !self.gate.is_open() {
             return Err(WriteError::NotLeading);
         }
-        match tokio::time::timeout(self.settings.api_limit, call).await {
+        let _under_way = self.health.enter();
+        let begun = tokio::time::Instant::now();
+        let answer = tokio::time::timeout(self.settings.api_limit, call).await;
+        let outcome = match &answer {
+            Ok(Ok(_)) => "ok",
+            Ok(Err(error)) => match code(error) {
+                404 => "not_found",
+                409 => "conflict",
+                400..=499 => "refused",
+                _ => "error",
+            },
+            Err(_) => "timeout",
+        };
+        self.metrics.api_answered(outcome, begun.elapsed());
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(WriteError::Api(Box::new(error))),
             Err(_) => Err(WriteError::NoAnswer),
@@ -163,7 +177,7 @@ impl Context {
     }
 }
 
-fn code(error: &kube::Error) -> u16 {
+pub(crate) fn code(error: &kube::Error) -> u16 {
     match error {
         kube::Error::Api(status) => status.code,
         _ => 0,

@@ -10,36 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use drover_api::{ActualSite, DrillPhase, MachinePhase, RecoveryDrill, RecoveryPlan, RunPhase};
+use drover_api::{ActualSite, DrillPhase, MachinePhase, RecoveryDrill, RunPhase};
 use drover_simulator::Latency;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use lab::faults::{EVERY_FAULT, Fault, Faults};
-use lab::{Lab, SHOP};
+use lab::{Lab, shop};
 use serde_json::json;
-
-async fn until_all(lab: &mut Lab, phase: MachinePhase) {
-    lab.until(&format!("all {phase:?}"), async |lab| {
-        let machines = lab.machines().await;
-        let there = |machine: &drover_api::ProtectedMachine| {
-            machine
-                .status
-                .as_ref()
-                .is_some_and(|status| status.phase == phase)
-        };
-        machines.len() == 3 && machines.iter().all(there)
-    })
-    .await;
-}
-
-async fn until_at(lab: &mut Lab, site: ActualSite) {
-    lab.until(&format!("at {site:?}"), async |lab| {
-        let status = lab.plan().await.status;
-        status
-            .is_some_and(|status| status.active_site == Some(site) && status.current_run.is_none())
-    })
-    .await;
-}
 
 async fn drill(lab: &mut Lab) {
     let drills: Api<RecoveryDrill> = Api::namespaced(lab.client.clone(), "default");
@@ -70,56 +47,39 @@ async fn drill(lab: &mut Lab) {
 
 /// Protect, drill, planned failover, commit, reprotect, failback, commit, reprotect.
 async fn whole_life(lab: &mut Lab) {
-    lab.create(SHOP).await;
-    until_all(lab, MachinePhase::Protected).await;
-    until_at(lab, ActualSite::Primary).await;
+    lab.protect(&shop()).await;
     drill(lab).await;
     lab.set_active("secondary").await;
     lab.until_phase("shop-2", RunPhase::CommitPending).await;
     lab.sound();
     lab.decide("shop-2", "Commit").await;
     lab.until_phase("shop-3", RunPhase::Protected).await;
-    until_all(lab, MachinePhase::Protected).await;
-    until_at(lab, ActualSite::Secondary).await;
+    lab.until_all(MachinePhase::Protected).await;
+    lab.until_rests_at(ActualSite::Secondary).await;
     lab.set_active("primary").await;
     lab.until_phase("shop-4", RunPhase::CommitPending).await;
     lab.decide("shop-4", "Commit").await;
     lab.until_phase("shop-5", RunPhase::Protected).await;
-    until_all(lab, MachinePhase::Protected).await;
-    until_at(lab, ActualSite::Primary).await;
+    lab.until_all(MachinePhase::Protected).await;
+    lab.until_rests_at(ActualSite::Primary).await;
 }
 
 /// Protect, then an unplanned failover, and whatever becomes of the site that was lost.
 async fn emergency(lab: &mut Lab) {
-    lab.create(SHOP).await;
-    until_all(lab, MachinePhase::Protected).await;
-    until_at(lab, ActualSite::Primary).await;
+    lab.protect(&shop()).await;
     lab.faults.record(true);
-    let plans: Api<RecoveryPlan> = Api::namespaced(lab.client.clone(), "default");
-    let patch = Patch::Merge(json!({"spec": {
-        "activeSite": "secondary",
-        "request": {
-            "id": "typhoon-1",
-            "expires": "2026-03-03T09:00:00Z",
-            "type": "Unplanned",
-            "sourceStop": "Attempt",
-        },
-    }}));
-    plans
-        .patch("shop", &PatchParams::default(), &patch)
-        .await
-        .unwrap();
+    lab.emergency("typhoon-1", json!({})).await;
     lab.until_phase("shop-1", RunPhase::CommitPending).await;
     lab.sound();
     lab.decide("shop-1", "Commit").await;
     lab.until_phase("shop-1", RunPhase::Committed).await;
-    until_all(lab, MachinePhase::NotProtected).await;
-    until_at(lab, ActualSite::Secondary).await;
+    lab.until_all(MachinePhase::NotProtected).await;
+    lab.until_rests_at(ActualSite::Secondary).await;
     // The lost site is back by then, and its copies are held.
     tokio::time::sleep(lab::faults::AWAY * 2).await;
     lab.decide("shop-1", "Reprotect").await;
     lab.until_phase("shop-2", RunPhase::Protected).await;
-    until_all(lab, MachinePhase::Protected).await;
+    lab.until_all(MachinePhase::Protected).await;
 }
 
 /// What there is at the end, without what differs from one time to the other.

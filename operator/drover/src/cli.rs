@@ -3,6 +3,7 @@
 mod cluster;
 mod decide;
 mod local;
+mod serve;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::output::Color;
 pub use cluster::*;
 pub use decide::*;
 pub use local::*;
+pub use serve::*;
 
 const STYLES: Styles = Styles::styled();
 
@@ -114,6 +116,8 @@ pub enum Command {
     Up(Up),
     /// Play the whole life of a shop of twelve machines, in about twenty seconds
     Demo(Demo),
+    /// Run the operator for a cluster
+    Run(Run),
     /// Print the definitions of the kinds, for a cluster
     Crd(Crd),
     /// Print completions for a shell

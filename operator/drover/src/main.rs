@@ -3,7 +3,7 @@
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
 //! [`files`] to [`findings`] are the way from paths to what is wrong, [`plans`] shows what a run would
 //! do, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
-//! operator of its own, [`demo`] shows them at work, and everything that is said goes through [`output`].
+//! operator of its own, [`demo`] shows them at work, [`serve`] is the operator for a cluster, and everything that is said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
 //! Standard output is data, standard error is talk; how a command ends is one of three [`exit`] codes.
@@ -22,6 +22,8 @@ mod output;
 mod plans;
 mod report;
 mod reports;
+mod serve;
+mod signals;
 mod tables;
 mod text;
 mod up;

@@ -11,7 +11,7 @@ use drover_api::Object;
 use drover_api::common::SiteRole;
 use drover_engine::declared::Declared;
 use drover_engine::members::Inventories;
-use drover_engine::plan::{Intent, Planner, Records};
+use drover_engine::plan::{Intent, Places, Planner, Records};
 use drover_world::PlanId;
 use serde_json::{Value, json};
 
@@ -109,6 +109,7 @@ fn plan_all(objects: &[Object]) -> usize {
         declared: &declared,
         inventories: &Inventories::new(),
         records: &Records::NONE,
+        places: &Places::NONE,
         now: None,
     };
     declared

@@ -14,15 +14,16 @@ use drover_api::common::{
 use drover_api::value::{Duration, GroupName, NetworkAlias, RunName, StepName};
 use drover_api::{
     AddressRule, Commit, CommitPolicy, Consistency, FailbackLocation, MachineRunSpec, NetworkPair,
-    Nic, RecoveryRunSpec, Request, RunForecast, RunGroup, RunNic, SourceRule, TargetSettings,
+    Nic, RecoveryRunSpec, Request, RunForecast, RunGroup, RunIntent, RunNic, SourceRule,
+    TargetSettings,
 };
 use drover_world::{CommitRule, PlanId};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::plan::{
-    Failover, Intent, PlanError, Planner, Resolved, ResolvedGroup, ResolvedMachine, limits,
-    refusals, resolve, synchronization,
+    Failover, Intent, PlanError, Planner, Resolved, ResolvedGroup, ResolvedMachine, Scope, limits,
+    refusals, reprotect_refusals, resolve, synchronization,
 };
 
 /// What is compiled, and from what besides the declaration.
@@ -63,6 +64,8 @@ pub enum What<'a> {
     Reprotect {
         /// Which side.
         towards: SiteRole,
+        /// People that must approve it before it does anything.
+        approvals: Option<u32>,
     },
 }
 
@@ -103,6 +106,12 @@ pub enum CompileError {
         /// The site.
         site: SiteRole,
     },
+    /// A consistency group is reprotected whole, and it is not in one place (PR-7).
+    #[error(
+        "consistency group {0} is divided between the sites and can only be reprotected whole: bring \
+         its machines together first"
+    )]
+    Divided(GroupName),
     /// There is nothing to do.
     #[error("no machine takes part in the run")]
     Empty,
@@ -123,6 +132,14 @@ pub fn compile(planner: &Planner<'_>, order: &Order<'_>) -> Result<Compiled, Com
     {
         return Err(CompileError::Refused(refusal.to_string()));
     }
+    if let What::Reprotect { towards, .. } = order.what {
+        if let Some(refusal) = reprotect_refusals(&resolved, towards).first() {
+            return Err(CompileError::Refused(refusal.to_string()));
+        }
+        if let Some(divided) = divided(&resolved) {
+            return Err(CompileError::Divided(divided.clone()));
+        }
+    }
     let compiler = Compiler {
         planner,
         order,
@@ -132,11 +149,32 @@ pub fn compile(planner: &Planner<'_>, order: &Order<'_>) -> Result<Compiled, Com
     compiler.compile()
 }
 
+/// A consistency group some of whose members are at the target already (PR-7).
+fn divided<'a>(resolved: &Resolved<'a>) -> Option<&'a GroupName> {
+    let at_the_source: BTreeSet<&GroupName> = resolved
+        .groups
+        .iter()
+        .flat_map(|group| &group.machines)
+        .map(|machine| &machine.id.group)
+        .collect();
+    let mut at_the_target = resolved.there.iter().map(|id| &id.group);
+    let divided = at_the_target.find(|group| {
+        let protection = resolved.protection.get(*group);
+        let shared = protection.is_some_and(|found| found.spec.consistency == Consistency::Group);
+        shared && at_the_source.contains(group)
+    })?;
+    let mut names = resolved.protection.keys().copied();
+    names.find(|name| *name == divided)
+}
+
 impl What<'_> {
     fn intent(&self) -> Intent {
         match self {
             Self::Failover { intent, .. } => *intent,
-            Self::Drill { to, .. } | Self::Reprotect { towards: to } => Intent::planned(*to),
+            Self::Drill { to, .. } | Self::Reprotect { towards: to, .. } => Intent {
+                scope: Scope::Present,
+                ..Intent::planned(*to)
+            },
         }
     }
 
@@ -210,9 +248,11 @@ impl Compiler<'_> {
 
     fn group(&self, position: usize, group: &ResolvedGroup<'_>) -> RunGroup {
         let (kind, direction) = (self.order.what.kind(), self.intent.direction());
+        let aside = group.stands_aside();
         let part = |actions: &[drover_api::Action]| {
             actions
                 .iter()
+                .filter(|_| !aside)
                 .filter(|action| action.takes_part(kind, direction))
                 .cloned()
                 .collect()
@@ -371,6 +411,7 @@ impl Compiler<'_> {
             direction,
             sites: plan.sites.clone(),
             request_id: self.request().map(|request| request.id.clone()),
+            intent: self.run_intent(),
             epoch: self.order.highest_epoch.saturating_add(1),
             digest: String::new(),
             groups,
@@ -380,14 +421,18 @@ impl Compiler<'_> {
             max_data_loss: self.max_data_loss(),
             commit: self.commit(),
             synchronization: synchronization(self.resolved, direction).filter(|_| homewards),
-            approvals: plan
-                .guards
-                .as_ref()
-                .and_then(|guards| guards.approvals)
-                .filter(|_| failover),
+            approvals: self.approvals(),
             location: location.map_or_else(FailbackLocation::default, |f| f.location.clone()),
             limits: limits(plan, self.resolved.source, self.resolved.target),
             forecast: self.order.forecast.clone(),
+        }
+    }
+
+    fn approvals(&self) -> Option<u32> {
+        match &self.order.what {
+            What::Failover { .. } => self.resolved.plan.guards.as_ref()?.approvals,
+            What::Drill { .. } => None,
+            What::Reprotect { approvals, .. } => *approvals,
         }
     }
 
@@ -396,6 +441,19 @@ impl Compiler<'_> {
             What::Failover { request, .. } => *request,
             What::Drill { .. } | What::Reprotect { .. } => None,
         }
+    }
+
+    fn run_intent(&self) -> Option<RunIntent> {
+        let What::Failover { .. } = self.order.what else {
+            return None;
+        };
+        let plan = self.resolved.plan;
+        Some(RunIntent {
+            // A preview may be of a plan that declares nothing.
+            active_site: plan.active_site.unwrap_or(self.intent.to),
+            overrides: plan.overrides.clone(),
+            more: self.resolved.more,
+        })
     }
 
     fn source_rule(&self) -> SourceRule {

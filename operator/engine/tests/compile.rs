@@ -11,7 +11,7 @@ use drover_engine::compile::{CompileError, Compiled, Order, What, compile};
 use drover_engine::declared::Declared;
 use drover_engine::invariant::Invariant;
 use drover_engine::members::declared_inventories;
-use drover_engine::plan::{Failover, Intent, Planner, Records, Scope};
+use drover_engine::plan::{Failover, Intent, Places, Planner, Records, Scope};
 use drover_engine::verify::{Surroundings, verify};
 use drover_manifest::{Options, Source, drover_kinds, load};
 use drover_world::PlanId;
@@ -71,6 +71,7 @@ fn numbered(
         declared: &declared,
         inventories: &inventories,
         records: &Records::NONE,
+        places: &Places::NONE,
         now: None,
     };
     let plan = plan_id();

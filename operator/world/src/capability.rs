@@ -77,4 +77,10 @@ impl DirectionRules {
     pub fn synchronizes_within_failback(&self) -> bool {
         self.ways_back.contains(&WayBack::WithinFailback)
     }
+
+    /// Whether replication can be reversed outside of a failback (FB-0).
+    pub fn reverses(&self) -> bool {
+        let reversed = [WayBack::AfterCommit, WayBack::OnReprotect];
+        reversed.iter().any(|way| self.ways_back.contains(way))
+    }
 }

@@ -92,7 +92,7 @@ pub struct RecoveryPlanSpec {
 }
 
 /// A machine that should be active elsewhere than the rest of its plan (PL-6).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Override {
     /// The machine's name.
@@ -296,10 +296,23 @@ pub struct Drills {
     /// How long the machines of a drill stand before they are removed.
     #[serde(default = "four_hours")]
     pub ttl: Duration,
+    /// How late a drill may begin, when something held it or Drover did not run. Later than that it is
+    /// missed, and the next one comes when the schedule says so.
+    #[serde(default = "an_hour")]
+    pub starting_deadline: Duration,
+    /// Whether the schedule rests. Drills that stand already are not touched, and what falls due
+    /// meanwhile is not made up for.
+    #[serde(default)]
+    pub suspend: bool,
 }
 
 fn four_hours() -> Duration {
     Duration::from_hours(4)
+}
+
+/// A drill in the night must not begin in the middle of the day.
+fn an_hour() -> Duration {
+    Duration::from_hours(1)
 }
 
 /// A cron schedule in a time zone.
@@ -342,7 +355,7 @@ pub enum ActualSite {
     /// All at the secondary site.
     #[serde(rename = "secondary")]
     Secondary,
-    /// Some here, some there.
+    /// Some here, some there, be it that an override has it so (PL-6).
     Mixed,
     /// A site that would know does not answer (SA-1).
     Unknown,
@@ -374,6 +387,12 @@ pub struct RecoveryPlanStatus {
     /// When the last green drill ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_green_drill: Option<Timestamp>,
+    /// The schedule of drills that is followed, and since when; unset while it rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill_schedule: Option<FollowedSchedule>,
+    /// The instant of the schedule that a drill was created for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_scheduled_drill: Option<Timestamp>,
     /// Why declared and actual differ, where they do and nothing starts by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 1024)))]
@@ -385,12 +404,26 @@ pub struct RecoveryPlanStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// A schedule, and since when it is followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowedSchedule {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// Since when. What it would have fallen due for before that is not made up for.
+    pub since: Timestamp,
+}
+
 /// The intent that a run served (PL-8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IntentServed {
     /// The declared site.
     pub active_site: SiteRole,
+    /// The declared exceptions from it (PL-6).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub overrides: Vec<Override>,
     /// The request's id, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]

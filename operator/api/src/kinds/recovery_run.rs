@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::failback_policy::{BetweenPhases, DataSync, FailbackLocation};
-use super::recovery_plan::{Commit, EstimateSource};
+use super::recovery_plan::{Commit, EstimateSource, Override};
 use super::run_decision::DecisionOutcome;
 use crate::common::{
-    Direction, FailoverType, PlanRef, RecoveryPointChoice, RunKind, SitePair, SourceStop, Unfenced,
+    Direction, FailoverType, PlanRef, RecoveryPointChoice, RunKind, SitePair, SiteRole, SourceStop,
+    Unfenced,
 };
 use crate::value::{Duration, StepName};
 
@@ -63,6 +64,9 @@ pub struct RecoveryRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub request_id: Option<String>,
+    /// What the plan declared that a failover serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<RunIntent>,
     /// Epoch of the run: above every epoch that a fabric reported when it was compiled (SA-3).
     #[schemars(range(min = 1))]
     pub epoch: u64,
@@ -99,6 +103,22 @@ pub struct RecoveryRunSpec {
     /// What was forecast when it was compiled (PL-5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<RunForecast>,
+}
+
+/// What a plan declared about where its machines should be, as a failover serves it (PL-8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunIntent {
+    /// Where the machines should be active.
+    pub active_site: SiteRole,
+    /// Single machines that should be active elsewhere than the rest (PL-6).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub overrides: Vec<Override>,
+    /// Whether other machines have to go the other way for the same declaration: a run of their own
+    /// follows when this one is committed.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// One group of a run.

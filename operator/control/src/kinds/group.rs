@@ -20,6 +20,7 @@ use crate::conditions::{Conditions, Status};
 use crate::context::{Context, GATHER};
 use crate::declaration::{Object, Snapshot};
 use crate::kinds::machine::FINALIZER;
+use crate::kinds::plan::awaited_reprotect;
 use crate::queue::Key;
 use crate::write::{WriteError, owned_by};
 
@@ -191,7 +192,16 @@ async fn ensure_members(
                 writes.push((true, next));
             }
             None if holder.is_some() => conflicts.push(member.name.to_string()),
-            None => writes.push((false, fresh(group, key, spec))),
+            None => {
+                let machine = fresh(group, key, spec);
+                // One that is there and cannot be read says so itself.
+                if !context
+                    .unread()
+                    .has("ProtectedMachine", &ObjectKey::of(&machine))
+                {
+                    writes.push((false, machine));
+                }
+            }
         }
     }
     futures::stream::iter(writes)
@@ -325,13 +335,15 @@ async fn record(
 ) -> Result<(), WriteError> {
     let mut status = group.status.clone().unwrap_or_default();
     status.observed_generation = group.metadata.generation;
-    let (counts, worst) = counts(context, key, members.known.len());
+    let (counts, worst, unprotected) = counts(context, key, members.known.len());
+    let awaited = awaited(context, key, &counts, unprotected);
     status.worst_rpo = worst;
     status.no_longer_matching = gone.into_iter().take(256).collect();
     say(
         &mut status,
         group,
         &counts,
+        awaited.as_deref(),
         errors,
         conflicts,
         context.clock.now(),
@@ -348,10 +360,34 @@ async fn record(
     context.replace_status(next).await.map(|_| ())
 }
 
-fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Option<ApiDuration>) {
+/// Whose word members wait for that failed over and that nothing replicates. It is asked for when none of
+/// them is on its way any more: that looks at the whole plan.
+fn awaited(
+    context: &Context,
+    key: &ObjectKey,
+    counts: &MemberCounts,
+    unprotected: u32,
+) -> Option<String> {
+    let settled = counts.protected + unprotected == counts.total;
+    if unprotected == 0 || !settled {
+        return None;
+    }
+    let plans = context.cache().plans_of_group(key);
+    plans
+        .iter()
+        .find_map(|plan| awaited_reprotect(context, plan))
+}
+
+/// The members by phase, the worst RPO, and how many run that nothing replicates.
+fn counts(
+    context: &Context,
+    key: &ObjectKey,
+    known: usize,
+) -> (MemberCounts, Option<ApiDuration>, u32) {
     use MachinePhase as P;
     let mut counts = MemberCounts::default();
     let mut worst: Option<ApiDuration> = None;
+    let mut unprotected = 0;
     let cache = context.cache();
     for machine in cache.members(key) {
         counts.total += 1;
@@ -359,6 +395,7 @@ fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Op
             counts.enabling += 1;
             continue;
         };
+        unprotected += u32::from(status.phase == P::NotProtected);
         match status.phase {
             P::Protected => counts.protected += 1,
             P::ResyncRequired | P::Resynchronizing => counts.resynchronizing += 1,
@@ -375,13 +412,14 @@ fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Op
         worst = worst.max(rpo);
     }
     counts.total = counts.total.max(u32::try_from(known).unwrap_or(u32::MAX));
-    (counts, worst)
+    (counts, worst, unprotected)
 }
 
 fn say(
     status: &mut ProtectionGroupStatus,
     group: &ProtectionGroup,
     counts: &MemberCounts,
+    awaited: Option<&str>,
     errors: &[String],
     conflicts: &[String],
     now: jiff::Timestamp,
@@ -395,7 +433,11 @@ fn say(
     conditions.set(
         PROTECTED,
         Status::of(all),
-        if all { "Protected" } else { "NotAll" },
+        match awaited {
+            _ if all => "Protected",
+            Some(_) => "AwaitingReprotect",
+            None => "NotAll",
+        },
         &words,
     );
     if conflicts.is_empty() {
@@ -415,6 +457,9 @@ fn say(
         conditions.stalled("Conflicted", "another group protects some of its machines");
     } else if all {
         conditions.ready("Protected", &words);
+    } else if let Some(awaited) = awaited {
+        // That is a wait for a person, and no failure (KU-1).
+        conditions.ready("AwaitingReprotect", &format!("{words}; {awaited}"));
     } else if counts.failed > 0 && counts.enabling + counts.resynchronizing == 0 {
         conditions.stalled("NotProtected", &words);
     } else {

@@ -18,6 +18,10 @@ use crate::write::WriteError;
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().sites.get(key).cloned();
     let Some(site) = found else {
+        // One that cannot be read any more may serve a run that goes on: its driver stays as it was.
+        if context.unread().has("Site", key) {
+            return Ok(());
+        }
         context.close_site(&key.name);
         return Ok(());
     };

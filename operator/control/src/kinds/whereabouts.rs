@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use drover_api::common::SiteRole;
 use drover_api::conditions::RPO_EXCEEDED;
-use drover_api::{ActualSite, Consistency, ProtectedMachine, RecoveryPlan};
-use drover_world::{Instance, Observed};
+use drover_api::{ActualSite, Consistency, MachinePhase, ProtectedMachine, RecoveryPlan};
+use drover_engine::decide;
+use drover_engine::plan::{Balance, Places, wanted};
+use drover_world::{Instance, MachineId, Observed};
 
 use super::plan::is_protected;
 use crate::cache::ObjectKey;
@@ -17,29 +19,53 @@ use crate::index::Index;
 /// Where the machines of a plan are, and how they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Whereabouts {
-    /// All in one place, or not; machines with an override of their own are not counted.
+    /// Where all of them are.
     pub(crate) actual: ActualSite,
-    pub(crate) machines: usize,
+    /// Where those are that have no override of their own.
+    pub(crate) home: ActualSite,
+    /// How many are where they should be.
+    pub(crate) balance: Balance,
     pub(crate) protected: usize,
     /// Machines behind their RPO threshold.
     pub(crate) late: usize,
     /// Machines that run at both sites.
     pub(crate) split: usize,
-    /// Machines at the plan's site that an override wants elsewhere.
-    pub(crate) misplaced_overrides: usize,
+    /// Machines that run and that nothing replicates.
+    pub(crate) unprotected: usize,
+    /// Those of them whose failover is not proven to be committed.
+    pub(crate) uncommitted: usize,
     /// The highest epoch that anything reports for any of them.
     pub(crate) highest_epoch: u64,
-    counts: [usize; 2],
+    machines: Vec<(Arc<ProtectedMachine>, Option<SiteRole>)>,
 }
 
 impl Whereabouts {
-    /// Whether all machines, those with an override too, are at this side.
-    pub(crate) fn all_at(&self, role: SiteRole) -> bool {
-        let at = match role {
-            SiteRole::Primary => self.counts[0],
-            SiteRole::Secondary => self.counts[1],
-        };
-        at == self.machines && self.machines > 0
+    pub(crate) fn machines(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// The one side at which all are that have no override.
+    pub(crate) fn side(&self) -> Option<SiteRole> {
+        match self.home {
+            ActualSite::Primary => Some(SiteRole::Primary),
+            ActualSite::Secondary => Some(SiteRole::Secondary),
+            ActualSite::Mixed | ActualSite::Unknown => None,
+        }
+    }
+
+    /// As the engine takes it.
+    pub(crate) fn places(&self) -> Places {
+        let known = self.machines.iter();
+        known
+            .filter_map(|(machine, at)| {
+                let id = MachineId {
+                    namespace: machine.metadata.namespace.as_deref()?.parse().ok()?,
+                    group: machine.spec.group_ref.name.clone(),
+                    name: machine.spec.machine.clone(),
+                };
+                Some((id, (*at)?))
+            })
+            .collect()
     }
 }
 
@@ -49,17 +75,18 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
     let index = context.index();
     let mut found = Whereabouts {
         actual: ActualSite::Unknown,
-        machines: machines.len(),
+        home: ActualSite::Unknown,
+        balance: Balance::default(),
         protected: 0,
         late: 0,
         split: 0,
-        misplaced_overrides: 0,
+        unprotected: 0,
+        uncommitted: 0,
         highest_epoch: 0,
-        counts: [0, 0],
+        machines: Vec::with_capacity(machines.len()),
     };
-    let declared = plan.spec.active_site;
-    let (mut primary, mut secondary, mut unknown) = (0_usize, 0_usize, 0_usize);
-    for machine in &machines {
+    let (mut all, mut home) = (Tally::default(), Tally::default());
+    for machine in machines {
         let place = Place::of(&key.namespace, &machine.spec, Consistency::PerMachine);
         let status = machine.status.as_ref();
         found.protected += usize::from(status.is_some_and(|status| is_protected(status.phase)));
@@ -68,7 +95,8 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
             late.into_iter()
                 .any(|condition| condition.type_ == RPO_EXCEEDED),
         );
-        found.highest_epoch = found.highest_epoch.max(highest_epoch(&index, &place));
+        let epoch = highest_epoch(&index, &place);
+        found.highest_epoch = found.highest_epoch.max(epoch);
         let seen = Seen::of(&index, &place);
         found.split += usize::from(seen == Seen::Both);
         // A lost site must not keep a person from leaving it: while one site answers, what was known
@@ -79,28 +107,53 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
                 .side()
                 .or_else(|| status.and_then(|status| status.active_site)),
         };
-        match at {
-            Some(SiteRole::Primary) => found.counts[0] += 1,
-            Some(SiteRole::Secondary) => found.counts[1] += 1,
-            None => {}
+        if status.is_some_and(|status| status.phase == MachinePhase::NotProtected) {
+            let link = index.link(&place.pair, &place.subject.primary);
+            let committed = at.is_some_and(|at| decide::proven_committed(link.seen(), at, epoch));
+            found.unprotected += 1;
+            found.uncommitted += usize::from(!committed);
         }
-        if let Some(own) = override_of(plan, machine) {
-            found.misplaced_overrides += usize::from(Some(own) != declared && at == declared);
-            continue;
+        let group = &machine.spec.group_ref.name;
+        let wanted = wanted(&plan.spec, group, &machine.spec.machine);
+        all.count(at);
+        if wanted == plan.spec.active_site {
+            home.count(at);
         }
+        if let Some(wanted) = wanted {
+            found.balance.count(wanted, at);
+        }
+        found.machines.push((machine, at));
+    }
+    found.actual = all.site();
+    found.home = home.site();
+    found
+}
+
+/// How many machines are where.
+#[derive(Default)]
+struct Tally {
+    primary: usize,
+    secondary: usize,
+    unknown: usize,
+}
+
+impl Tally {
+    fn count(&mut self, at: Option<SiteRole>) {
         match at {
-            Some(SiteRole::Primary) => primary += 1,
-            Some(SiteRole::Secondary) => secondary += 1,
-            None => unknown += 1,
+            Some(SiteRole::Primary) => self.primary += 1,
+            Some(SiteRole::Secondary) => self.secondary += 1,
+            None => self.unknown += 1,
         }
     }
-    found.actual = match (primary, secondary, unknown) {
-        (_, _, 1..) | (0, 0, 0) => ActualSite::Unknown,
-        (_, 0, 0) => ActualSite::Primary,
-        (0, _, 0) => ActualSite::Secondary,
-        _ => ActualSite::Mixed,
-    };
-    found
+
+    fn site(&self) -> ActualSite {
+        match (self.primary, self.secondary, self.unknown) {
+            (_, _, 1..) | (0, 0, 0) => ActualSite::Unknown,
+            (_, 0, 0) => ActualSite::Primary,
+            (0, _, 0) => ActualSite::Secondary,
+            _ => ActualSite::Mixed,
+        }
+    }
 }
 
 /// At which of its sites a machine is seen to serve.
@@ -147,15 +200,6 @@ fn highest_epoch(index: &Index, place: &Place) -> u64 {
         Observed::Unknown { last, .. } => last.map_or(0, |link| link.epoch),
     };
     at(SiteRole::Primary).max(at(SiteRole::Secondary)).max(link)
-}
-
-fn override_of(plan: &RecoveryPlan, machine: &ProtectedMachine) -> Option<SiteRole> {
-    let entry = plan.spec.overrides.iter().find(|entry| {
-        let group = entry.protection_group.as_ref();
-        entry.machine == machine.spec.machine
-            && group.is_none_or(|group| *group == machine.spec.group_ref.name)
-    })?;
-    Some(entry.active_site)
 }
 
 /// The protected machines that a plan is about, each once.

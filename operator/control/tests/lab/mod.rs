@@ -5,24 +5,30 @@
 #![allow(dead_code)] // Each test uses what it needs.
 
 pub mod faults;
+mod shop;
 
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drover_api::{KINDS, ProtectedMachine, RecoveryPlan, RecoveryRun, RunDecision, RunPhase};
+use drover_api::{
+    ActualSite, DecisionOutcome, KINDS, MachinePhase, ProtectedMachine, RecoveryPlan, RecoveryRun,
+    RunDecision, RunDecisionStatus, RunPhase,
+};
 use drover_control::{Operator, Settings};
 use drover_embedded::Options;
 use drover_fabric::{Clock, Registry};
 use drover_simulator::{Latency, Simulation};
+use drover_world::Power;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use faults::{Faults, FaultyApi, FaultyDriver};
+pub use shop::{Shop, shop};
 
 pub struct Lab {
     pub clock: Clock,
@@ -36,6 +42,9 @@ pub struct Lab {
 }
 
 pub const START: &str = "2026-03-02T09:00:00Z";
+
+/// The machines of [`shop`].
+pub const MACHINES: [&str; 3] = ["db-1", "db-2", "web-1"];
 
 impl Lab {
     pub async fn new(latency: Latency) -> Self {
@@ -113,16 +122,21 @@ impl Lab {
         }
     }
 
-    /// Creates everything in a text of manifests.
-    pub async fn create(&self, text: &str) {
-        for document in text.split("\n---\n") {
-            let value: serde_json::Value = serde_yaml::from_str(document).unwrap();
-            let object: DynamicObject = serde_json::from_value(value).unwrap();
+    /// Creates everything that is declared.
+    pub async fn create(&self, shop: &Shop) {
+        for value in shop.objects() {
+            let object: DynamicObject = serde_json::from_value(value.clone()).unwrap();
             self.api_of(&object)
                 .create(&PostParams::default(), &object)
                 .await
-                .unwrap();
+                .unwrap_or_else(|error| panic!("{value}: {error}"));
         }
+    }
+
+    /// Creates it and waits until all of its machines are protected and the plan is settled.
+    pub async fn protect(&mut self, shop: &Shop) {
+        self.create(shop).await;
+        self.until_protected().await;
     }
 
     fn api_of(&self, object: &DynamicObject) -> Api<DynamicObject> {
@@ -137,12 +151,31 @@ impl Lab {
         }
     }
 
-    pub async fn set_active(&self, site: &str) {
+    /// Changes the plan as a pull request does; a merge patch of its spec.
+    pub async fn change_plan(&self, different: Value) {
         let api: Api<RecoveryPlan> = Api::namespaced(self.client.clone(), "default");
-        let patch = Patch::Merge(json!({"spec": {"activeSite": site}}));
+        let patch = Patch::Merge(json!({"spec": different}));
         api.patch("shop", &PatchParams::default(), &patch)
             .await
             .unwrap();
+    }
+
+    pub async fn set_active(&self, site: &str) {
+        self.change_plan(json!({"activeSite": site})).await;
+    }
+
+    /// Asks for an unplanned failover to the secondary site, with whatever else the request says.
+    pub async fn emergency(&self, id: &str, different: Value) {
+        let mut request = json!({
+            "id": id,
+            "expires": "2026-03-03T09:00:00Z",
+            "type": "Unplanned",
+            "sourceStop": "Attempt",
+        });
+        let fields = request.as_object_mut().unwrap();
+        fields.extend(different.as_object().cloned().unwrap_or_default());
+        self.change_plan(json!({"activeSite": "secondary", "request": request}))
+            .await;
     }
 
     pub async fn plan(&self) -> RecoveryPlan {
@@ -167,23 +200,46 @@ impl Lab {
             .items
     }
 
+    /// A decision of whoever is on duty.
     pub async fn decide(&self, run: &str, action: &str) {
+        let name = format!("{run}-{}", action.to_lowercase());
+        self.say(run, &name, json!({"action": action})).await;
+    }
+
+    /// A decision with whatever else it says, which may be wrong.
+    pub async fn say(&self, run: &str, name: &str, different: Value) {
         let run = self.run(run).await.unwrap();
-        let name = run.metadata.name.unwrap();
+        let mut spec = json!({
+            "runRef": {"name": run.metadata.name, "uid": run.metadata.uid},
+            "digest": run.spec.digest,
+            "by": "operator-on-duty",
+        });
+        let fields = spec.as_object_mut().unwrap();
+        fields.extend(different.as_object().cloned().unwrap_or_default());
         let decision: RunDecision = serde_json::from_value(json!({
             "apiVersion": "drover.dev/v1alpha1",
             "kind": "RunDecision",
-            "metadata": {"name": format!("{name}-{}", action.to_lowercase())},
-            "spec": {
-                "runRef": {"name": name, "uid": run.metadata.uid},
-                "action": action,
-                "digest": run.spec.digest,
-                "by": "operator-on-duty",
-            },
+            "metadata": {"name": name},
+            "spec": spec,
         }))
         .unwrap();
         let api: Api<RunDecision> = Api::namespaced(self.client.clone(), "default");
         api.create(&PostParams::default(), &decision).await.unwrap();
+    }
+
+    /// What became of a decision, once something did.
+    pub async fn answer(&mut self, name: &str) -> (DecisionOutcome, String) {
+        let api: Api<RunDecision> = Api::namespaced(self.client.clone(), "default");
+        let status = async || api.get(name).await.unwrap().status;
+        let answered = |status: Option<RunDecisionStatus>| {
+            let status = status?;
+            Some((status.outcome?, status.reason.unwrap_or_default()))
+        };
+        self.until(&format!("{name} is answered"), async |_| {
+            answered(status().await).is_some()
+        })
+        .await;
+        answered(status().await).unwrap()
     }
 
     /// Waits, on virtual time, until something is so. An operator that crashed is started again.
@@ -214,6 +270,125 @@ impl Lab {
         let what = format!("{run} {phase:?}");
         self.until(&what, async |lab| lab.phase(run).await == Some(phase))
             .await;
+    }
+
+    /// Waits until all machines are in a phase.
+    pub async fn until_all(&mut self, phase: MachinePhase) {
+        self.until(&format!("all {phase:?}"), async |lab| {
+            let machines = lab.machines().await;
+            let there = |machine: &ProtectedMachine| {
+                let status = machine.status.as_ref();
+                status.is_some_and(|status| status.phase == phase)
+            };
+            !machines.is_empty() && machines.iter().all(there)
+        })
+        .await;
+    }
+
+    /// Waits until all machines are protected, and the plan knows where they are and runs nothing.
+    pub async fn until_protected(&mut self) {
+        self.until_all(MachinePhase::Protected).await;
+        self.until("the plan is settled", async |lab| {
+            let status = lab.plan().await.status;
+            status.is_some_and(|status| {
+                let known = status
+                    .active_site
+                    .is_some_and(|at| at != ActualSite::Unknown);
+                known && status.intent_served.is_some() && status.current_run.is_none()
+            })
+        })
+        .await;
+    }
+
+    /// Waits until the plan says that its machines are there, and runs nothing.
+    pub async fn until_rests_at(&mut self, site: ActualSite) {
+        self.until(&format!("at {site:?}"), async |lab| {
+            let status = lab.plan().await.status;
+            status.is_some_and(|status| {
+                status.active_site == Some(site) && status.current_run.is_none()
+            })
+        })
+        .await;
+    }
+
+    /// Time passes, on virtual time; what was to happen has happened.
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// What the conditions of a run say.
+    pub async fn words(&self, run: &str) -> String {
+        let status = self.run(run).await.and_then(|run| run.status);
+        let conditions = status.map(|status| status.conditions).unwrap_or_default();
+        let words = conditions.into_iter().map(|condition| condition.message);
+        words.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The plan cannot be used, says why, and nothing has begun for a long time.
+    pub async fn refuses(&mut self, words: &str) {
+        let before = self.runs().await.len();
+        self.until(&format!("refused: {words}"), async |lab| {
+            let conditions = lab.plan().await.status.unwrap().conditions;
+            let mut stalled = conditions.iter().filter(|of| of.type_ == "Stalled");
+            stalled.any(|condition| condition.message.contains(words))
+        })
+        .await;
+        self.pass(Duration::from_mins(20)).await;
+        assert_eq!(self.runs().await.len(), before);
+    }
+
+    /// Why nothing starts although something is to be done.
+    pub async fn drift(&self) -> String {
+        let status = self.plan().await.status;
+        status
+            .map(|status| status.drift.join("\n"))
+            .unwrap_or_default()
+    }
+
+    /// Waits until the plan says so in its drift.
+    pub async fn until_drift(&mut self, words: &str) {
+        self.until(&format!("drift: {words}"), async |lab| {
+            lab.drift().await.contains(words)
+        })
+        .await;
+    }
+
+    /// The plan says why it holds, and nothing has begun for a long time.
+    pub async fn holds(&mut self, words: &str) {
+        self.until_drift(words).await;
+        self.pass(Duration::from_mins(20)).await;
+        assert!(self.drift().await.contains(words), "{}", self.drift().await);
+        let status = self.plan().await.status.unwrap();
+        assert_eq!(status.current_run, None);
+    }
+
+    pub async fn runs(&self) -> Vec<RecoveryRun> {
+        let api: Api<RecoveryRun> = Api::namespaced(self.client.clone(), "default");
+        let list = api.list(&kube::api::ListParams::default()).await;
+        list.unwrap().items
+    }
+
+    /// The power of a machine at a site; absent where the site never heard of it.
+    pub fn power(&self, site: &str, machine: &str) -> Power {
+        let seen = self
+            .world
+            .machine(&site.parse().unwrap(), &machine.parse().unwrap());
+        seen.map_or(Power::Absent, |seen| seen.instance.power)
+    }
+
+    /// Whether every machine of the shop is so at a site.
+    pub fn all_are(&self, site: &str, power: Power) -> bool {
+        MACHINES
+            .iter()
+            .all(|machine| self.power(site, machine) == power)
+    }
+
+    /// The machines that serve at a site.
+    pub fn serving(&self, site: &str) -> Vec<&'static str> {
+        MACHINES
+            .into_iter()
+            .filter(|machine| self.power(site, machine) == Power::Healthy)
+            .collect()
     }
 
     /// Everything, for a person who looks at a failure.
@@ -250,58 +425,3 @@ async fn open(clock: Clock) -> drover_embedded::Api {
     };
     drover_embedded::Api::open(options).await.unwrap()
 }
-
-/// Two sites, three machines in two groups, one plan.
-pub const SHOP: &str = r"
-apiVersion: drover.dev/v1alpha1
-kind: Site
-metadata: { name: seoul }
-spec:
-  fabric: { simulator: {} }
-  tenants: [{ namespaceSelector: {}, inventorySelector: {} }]
-  fencing: { method: Power }
----
-apiVersion: drover.dev/v1alpha1
-kind: Site
-metadata: { name: busan }
-spec:
-  fabric: { simulator: {} }
-  tenants: [{ namespaceSelector: {}, inventorySelector: {} }]
-  fencing: { method: Power }
----
-apiVersion: drover.dev/v1alpha1
-kind: ReplicationPolicy
-metadata: { name: gold, namespace: default }
-spec:
-  replicator: { simulator: {} }
-  interval: 30s
----
-apiVersion: drover.dev/v1alpha1
-kind: ProtectionGroup
-metadata: { name: data, namespace: default }
-spec:
-  sites: { primary: seoul, secondary: busan }
-  policyRef: { name: gold }
-  consistency: Group
-  machines: [{ name: db-1 }, { name: db-2 }]
----
-apiVersion: drover.dev/v1alpha1
-kind: ProtectionGroup
-metadata: { name: web, namespace: default }
-spec:
-  sites: { primary: seoul, secondary: busan }
-  policyRef: { name: gold }
-  machines: [{ name: web-1 }]
----
-apiVersion: drover.dev/v1alpha1
-kind: RecoveryPlan
-metadata: { name: shop, namespace: default }
-spec:
-  sites: { primary: seoul, secondary: busan }
-  activeSite: primary
-  groups:
-    - name: data
-      protectionGroups: [data]
-    - name: web
-      protectionGroups: [web]
-";

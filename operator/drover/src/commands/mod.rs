@@ -13,6 +13,7 @@ mod get;
 mod graph;
 mod plan;
 mod report;
+mod serve;
 mod up;
 mod validate;
 mod version;
@@ -56,6 +57,7 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Reprotect(arguments) => decide::reprotect(&arguments, output),
         Command::Up(arguments) => up::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
+        Command::Run(arguments) => serve::run(&arguments),
         Command::Crd(arguments) => crd::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Version(arguments) => version::run(&arguments, output),

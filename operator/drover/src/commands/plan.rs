@@ -29,7 +29,7 @@
 
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
-use drover_engine::plan::{Planner, Records};
+use drover_engine::plan::{Places, Planner, Records};
 use drover_manifest::Diagnostic;
 use drover_world::PlanId;
 use serde::Serialize;
@@ -76,6 +76,7 @@ pub fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure> {
         declared: &declared,
         inventories: &inventories,
         records: &Records::NONE,
+        places: &Places::NONE,
         now: Some(now),
     };
     let plans = select(&declared, &arguments.plans)?;

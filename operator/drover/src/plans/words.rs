@@ -88,7 +88,7 @@ fn disagreement(row: &Row, scope: Scope) -> String {
     let (outlook, there) = (&row.outlook, place(row, &row.outlook));
     let other = outlook.actual.other();
     match scope {
-        Scope::Plan => format!(
+        Scope::Plan | Scope::Present => format!(
             "activeSite is {}, {}, and the machines are at {there}",
             other.as_str(),
             row.site(other),

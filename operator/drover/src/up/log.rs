@@ -2,8 +2,6 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
-
 use super::screen::Screen;
 use crate::failure::Failure;
 
@@ -12,13 +10,7 @@ use crate::failure::Failure;
 /// # Errors
 /// When the filter makes no sense.
 pub fn begin(filter: &str, screen: &Screen) -> Result<(), Failure> {
-    let variable = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let text = variable.filter(|text| !text.is_empty());
-    let text = text.as_deref().unwrap_or(filter);
-    let filter = EnvFilter::try_new(text).map_err(|error| Failure::Refused {
-        what: format!("`{text}` is no filter for logs: {error}"),
-        hint: "write a level such as info, or drover_control=debug,warn".to_owned(),
-    })?;
+    let filter = crate::serve::filter(filter)?;
     let writer = screen.log();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -50,7 +50,9 @@ pub(crate) fn advance(draft: &mut Draft<'_>, group: usize, around: Around) -> Si
 
 fn advance_one(draft: &mut Draft<'_>, id: ActionId, action: &Action) -> ActionState {
     let now = draft.view.now;
+    let epoch = draft.record.epoch;
     let report = draft.view.actions.get(&id);
+    let report = report.filter(|report| report.epoch == epoch);
     let Some(state) = state_mut(&mut draft.record, id) else {
         return ActionState::Pending;
     };

@@ -56,9 +56,7 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), String> {
     match draft.view.shape.spec.kind {
         RunKind::PlannedFailover | RunKind::UnplannedFailover => {}
         RunKind::TestFailover => return Err("a drill ends when its object is deleted".into()),
-        RunKind::Reprotect => {
-            return Err("a reprotect is not cancelled: it moves no machine".into());
-        }
+        RunKind::Reprotect => return give_up(draft),
     }
     if !draft.entered() {
         return draft
@@ -77,6 +75,14 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), String> {
         .cancel_after_entry()
         .then_some(())
         .ok_or_else(|| refused(draft))
+}
+
+/// Nothing was done yet, so nothing goes back.
+fn give_up(draft: &mut Draft<'_>) -> Result<(), String> {
+    if draft.go(RunEvent::GivenUp) {
+        return Ok(());
+    }
+    Err("a reprotect that has begun is not cancelled: it moves no machine".into())
 }
 
 fn refused(draft: &Draft<'_>) -> String {

@@ -88,7 +88,10 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
         Wait::ReviewedDigest { digest } => {
             let same = facts.digest == Some(digest.as_str());
             (!same).then(|| Guarded {
-                why: "the run would not be the one that was reviewed: its digest is another".into(),
+                why: format!(
+                    "the run would not be the one that was reviewed: its digest is {} and not {digest}",
+                    facts.digest.unwrap_or("not known")
+                ),
                 until: None,
             })
         }

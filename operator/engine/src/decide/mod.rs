@@ -1,7 +1,7 @@
 //! What to do now, and why everything else waits, as data.
 //!
-//! [`protect`] decides for a machine outside of runs, [`start`] whether a run is due, [`machine`] for one
-//! machine of a run, [`run`] for the run itself. Both are given a snapshot
+//! [`protect`] decides for a machine outside of runs, [`start`] whether a run is due, [`drill_due`] whether
+//! a scheduled drill is, [`reprotect`] whether replication reverses, [`machine`] for one machine of a run, [`run`] for the run itself. Both are given a snapshot
 //! that may be old: what they ask for carries the epoch of that snapshot, and what they record is
 //! written with its resource version, so that whoever acts on a stale one is refused.
 //!
@@ -12,21 +12,27 @@
 mod action;
 mod admit;
 mod decision;
+mod drills;
 mod guard;
 mod machine;
 mod point;
 mod protect;
+mod reprotect;
 mod run;
 mod start;
 mod view;
 mod wait;
 
 pub use admit::admitted;
+pub use drills::{DrillDue, DrillHeld, DrillsView, drill_due, followed_schedule};
 pub use guard::{GuardFacts, Guarded, guarded};
 pub use machine::{MachineStep, machine};
 pub use point::{Loss, chosen_point};
 pub use protect::{Prerequisite, ProtectStep, ProtectView, protect};
+pub use reprotect::{
+    NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,
+};
 pub use run::{Answer, RunStep, run};
-pub use start::{Held, Start, start};
+pub use start::{Held, Served, Start, start, withdrawn};
 pub use view::{ActionId, ActionReport, Around, Failure, MachineView, RunView, Shape, Sight};
 pub use wait::{Releaser, Wait, WaitReason};

@@ -197,6 +197,9 @@ pub enum Around {
 /// What came of one attempt of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionReport {
+    /// The epoch of the record that began it. After a resume, or once machines are rebuilt, attempts are
+    /// counted anew, and what came of an older one says nothing.
+    pub epoch: u64,
     /// The attempt, counted from 1; the report of another is stale.
     pub attempt: u32,
     /// Nothing, or what went wrong.

@@ -52,6 +52,8 @@ pub enum RunEvent {
     CancelDecidedAfterEntry,
     /// A cancel was decided, or the intent was withdrawn, before any machine started at the target.
     CancelDecidedBeforeEntry,
+    /// A reprotect that nobody approved yet is not wanted any more.
+    GivenUp,
     /// All machines stopped at the target, to go back.
     AllWithdrawn,
     /// All machines run at the source again.
@@ -250,6 +252,7 @@ pub const RUN: Table<RunPhase, RunEvent> = Table {
             P::Cancelled,
             &[I::SingleActive, I::OrderKept],
         ),
+        row(&[P::Pending], E::GivenUp, P::Cancelled, &[I::AsReviewed]),
         row(
             &[P::Pending],
             E::ReverseBegun,

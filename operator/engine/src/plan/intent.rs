@@ -44,6 +44,8 @@ pub enum Scope {
     Plan,
     /// Only those that an override sends to the target, while the plan stays where it is (PL-6).
     Overrides,
+    /// All that are at the source, whatever is declared: to rehearse them, or to protect them.
+    Present,
 }
 
 impl Intent {

@@ -15,7 +15,9 @@ mod graph;
 mod intent;
 mod note;
 mod outlook;
+mod places;
 mod planner;
+mod records;
 mod report;
 mod resolve;
 mod rules;
@@ -28,13 +30,17 @@ pub use graph::PlanGraph;
 pub use intent::{Failover, Intent, Scope};
 pub use note::{Note, Wait};
 pub use outlook::{Authority, Outlook, Stays, Verdict, WhyHeld};
-pub use planner::{Planner, Records};
+pub use places::{Balance, Places, wanted};
+pub use planner::Planner;
+pub use records::Records;
 pub use report::{
     ActionReport, CriticalStep, GroupReport, MachineReport, Phase, PhaseReport, PlanReport, Span,
     StepReport,
 };
 pub use resolve::{Protection, Resolved, ResolvedGroup, ResolvedMachine, resolve};
-pub use rules::{Refusal, limits, refusals, reprotects_by_itself, synchronization};
+pub use rules::{
+    Refusal, limits, refusals, reprotect_refusals, reprotects_by_itself, synchronization,
+};
 pub use schedule::{
     CriticalItem, GroupTimes, GroupWork, Leave, MachineTimes, MachineWork, Millis, Schedule, Step,
     Times, WaitedFor, Work, schedule,

@@ -1,38 +1,14 @@
 //! From a plan and an intent to a report.
 
-use std::collections::BTreeMap;
-
-use drover_api::common::{Direction, SiteRole};
+use drover_api::common::SiteRole;
 use drover_api::value::PolicyName;
 use drover_api::{RecoveryPlanSpec, ReplicationPolicySpec};
-use drover_world::{Estimates, MachineId, PlanId};
+use drover_world::PlanId;
 use jiff::Timestamp;
 
-use super::{Intent, Outlook, PlanError, PlanReport, outlook, report, resolve};
+use super::{Intent, Outlook, Places, PlanError, PlanReport, Records, outlook, report, resolve};
 use crate::declared::Declared;
 use crate::members::Inventories;
-
-/// Medians of recorded runs, by direction: coming home is another thing than leaving.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records(BTreeMap<Direction, BTreeMap<MachineId, Estimates>>);
-
-impl Records {
-    /// No runs were recorded.
-    pub const NONE: Self = Self(BTreeMap::new());
-
-    /// Adds the medians of one machine in one direction.
-    pub fn insert(&mut self, direction: Direction, machine: MachineId, medians: Estimates) {
-        self.0
-            .entry(direction)
-            .or_default()
-            .insert(machine, medians);
-    }
-
-    /// The medians of one machine in one direction.
-    pub fn get(&self, direction: Direction, machine: &MachineId) -> Option<&Estimates> {
-        self.0.get(&direction)?.get(machine)
-    }
-}
 
 /// Everything that planning looks at.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +19,8 @@ pub struct Planner<'a> {
     pub inventories: &'a Inventories,
     /// What runs took so far.
     pub records: &'a Records,
+    /// Where machines are seen to be: one that is at the target already takes no part in a run there.
+    pub places: &'a Places,
     /// The instant by which expiries are judged. Unset: nothing has expired.
     pub now: Option<Timestamp>,
 }

@@ -35,6 +35,11 @@ pub struct Resolved<'a> {
     pub target: &'a SiteSpec,
     /// Machines that an override keeps at the source (PL-6).
     pub staying: Vec<MachineId>,
+    /// Machines that are seen to be at the target already.
+    pub there: Vec<MachineId>,
+    /// Whether machines are seen to be at the target that should not be: they go the other way, in a run
+    /// of their own.
+    pub more: bool,
 }
 
 /// A protection group with what it refers to.
@@ -60,6 +65,15 @@ pub struct ResolvedGroup<'a> {
     pub machines: Vec<ResolvedMachine<'a>>,
     /// Protection groups of it that may have more members than are known.
     pub open: Vec<&'a GroupName>,
+    /// Machines of it that take no part in the run.
+    pub left_out: usize,
+}
+
+impl ResolvedGroup<'_> {
+    /// Whether the run is about other groups only: then its actions are not for this run either.
+    pub fn stands_aside(&self) -> bool {
+        self.machines.is_empty() && self.left_out > 0
+    }
 }
 
 /// One machine of a run.
@@ -104,13 +118,21 @@ pub fn resolve<'a>(
         overrides: overrides(plan),
         taken: BTreeSet::new(),
         staying: Vec::new(),
+        there: Vec::new(),
+        more: false,
+        left_out: 0,
     };
     let groups = plan
         .groups
         .iter()
         .map(|group| collector.group(group))
         .collect::<Result<Vec<_>, _>>()?;
-    let staying = collector.staying;
+    let Collector {
+        staying,
+        there,
+        more,
+        ..
+    } = collector;
     if intent.scope == Scope::Overrides {
         let leaving: BTreeSet<&GroupName> = groups
             .iter()
@@ -129,6 +151,9 @@ pub fn resolve<'a>(
         source,
         target,
         staying,
+        there,
+        // One follow-up at most: what it cannot move, a person looks at (SA-10).
+        more: more && plan.active_site == Some(intent.to),
     })
 }
 
@@ -214,6 +239,10 @@ struct Collector<'a, 'r> {
     /// Machines that a group has already; a second claim changes nothing.
     taken: BTreeSet<(&'a GroupName, &'a MachineName)>,
     staying: Vec<MachineId>,
+    there: Vec<MachineId>,
+    more: bool,
+    /// Of the group that is being collected.
+    left_out: usize,
 }
 
 impl<'a> Collector<'a, '_> {
@@ -221,6 +250,7 @@ impl<'a> Collector<'a, '_> {
         let mut machines = Vec::new();
         let mut open = Vec::new();
         let protection = self.protection;
+        self.left_out = 0;
         for name in &group.protection_groups {
             let Some(members) = protection.get(name).map(|found| &found.members) else {
                 continue;
@@ -243,6 +273,7 @@ impl<'a> Collector<'a, '_> {
             group,
             machines,
             open,
+            left_out: self.left_out,
         })
     }
 
@@ -291,13 +322,9 @@ impl<'a> Collector<'a, '_> {
             group: group.clone(),
             name: name.clone(),
         };
-        match (self.own_site(group, name), self.intent.scope) {
-            (Some(own), _) if own != self.intent.to => {
-                self.staying.push(id);
-                return None;
-            }
-            (None, Scope::Overrides) => return None,
-            (Some(_), _) | (None, Scope::Plan) => {}
+        if !self.takes_part(group, name, &id) {
+            self.left_out += 1;
+            return None;
         }
         let recorded = self.planner.records.get(self.intent.direction(), &id);
         let of_inventory = member
@@ -312,6 +339,23 @@ impl<'a> Collector<'a, '_> {
             member,
             estimate,
         })
+    }
+
+    /// Whether a machine is one that the run is about, and is not at its target already.
+    fn takes_part(&mut self, group: &GroupName, name: &MachineName, id: &MachineId) -> bool {
+        let there = self.planner.places.get(id) == Some(self.intent.to);
+        let wanted = match (self.own_site(group, name), self.intent.scope) {
+            (_, Scope::Present) | (None, Scope::Plan) => true,
+            (None, Scope::Overrides) => false,
+            (Some(own), Scope::Plan | Scope::Overrides) => own == self.intent.to,
+        };
+        if there {
+            self.more |= !wanted;
+            self.there.push(id.clone());
+        } else if !wanted && self.own_site(group, name).is_some() {
+            self.staying.push(id.clone());
+        }
+        wanted && !there
     }
 
     /// Where an override wants this machine, where there is one (PL-6).

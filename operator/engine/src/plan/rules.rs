@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use drover_api::common::{Direction, FailoverType};
+use drover_api::common::{Direction, FailoverType, SiteRole};
 use drover_api::value::GroupName;
 use drover_api::{
     Purpose, RecoveryPlanSpec, ReprotectPolicy, RunLimits, SiteSpec, Synchronization,
@@ -52,6 +52,13 @@ pub enum Refusal {
         /// The protection group.
         protection_group: GroupName,
     },
+    /// Data flows back inside the failback, and not before it (FB-0).
+    WithinFailback {
+        /// The protection group.
+        protection_group: GroupName,
+        /// What people call the pair.
+        pair: &'static str,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -94,6 +101,14 @@ impl fmt::Display for Refusal {
                 f,
                 "{protection_group}: its purpose is MigrationOnly, a one-way move"
             ),
+            Self::WithinFailback {
+                protection_group,
+                pair,
+            } => write!(
+                f,
+                "{protection_group}: {pair} synchronises within the failback and is not reprotected \
+                 before: declare the other site"
+            ),
         }
     }
 }
@@ -105,6 +120,32 @@ pub fn refusals(resolved: &Resolved<'_>, intent: Intent) -> Vec<Refusal> {
         .iter()
         .filter_map(|(name, protection)| refusal(name, protection, intent))
         .collect()
+}
+
+/// Why the machines of a plan cannot be protected towards this side, whatever is observed (FB-0, FB-1).
+pub fn reprotect_refusals(resolved: &Resolved<'_>, towards: SiteRole) -> Vec<Refusal> {
+    let refusal = |(name, protection): (&&GroupName, &Protection<'_>)| {
+        let protection_group = (**name).clone();
+        let direction = Direction::towards(towards);
+        if direction == Direction::ToPrimary && protection.spec.purpose == Purpose::MigrationOnly {
+            return Some(Refusal::MigrationOnly { protection_group });
+        }
+        let rules = *protection.rules.as_ref().ok()?;
+        if let Err(reason) = in_direction(rules, direction) {
+            return Some(Refusal::NoWayBack {
+                protection_group,
+                pair: rules.name,
+                reason,
+            });
+        }
+        // What is declared of the failover that led to the other side says how it ends.
+        let came = in_direction(rules, Direction::towards(towards.other())).ok()?;
+        (!came.reverses()).then_some(Refusal::WithinFailback {
+            protection_group,
+            pair: rules.name,
+        })
+    };
+    resolved.protection.iter().filter_map(refusal).collect()
 }
 
 fn refusal(name: &GroupName, protection: &Protection<'_>, intent: Intent) -> Option<Refusal> {

@@ -5,6 +5,7 @@ mod fixture;
 mod graph;
 mod outlook;
 mod properties;
+mod records;
 mod report;
 mod scale;
 mod schedule;

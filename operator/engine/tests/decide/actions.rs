@@ -22,6 +22,7 @@ fn with_after(kind: RunKind, value: serde_json::Value) -> Bench {
 
 fn report(bench: &mut Bench, attempt: u32, result: Result<(), &str>) {
     let report = ActionReport {
+        epoch: bench.record.epoch,
         attempt,
         result: result.map_err(str::to_owned),
     };

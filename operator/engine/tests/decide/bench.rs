@@ -51,6 +51,7 @@ pub fn spec(kind: RunKind, groups: &[u32]) -> RecoveryRunSpec {
             secondary: name("busan"),
         },
         request_id: None,
+        intent: None,
         epoch: 1,
         digest: DIGEST.into(),
         groups: groups

@@ -149,6 +149,7 @@ pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
             secondary: parse("two"),
         },
         request_id: None,
+        intent: None,
         epoch,
         digest: DIGEST.into(),
         groups: (0..groups)

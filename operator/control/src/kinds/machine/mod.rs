@@ -212,7 +212,7 @@ impl<'a> Case<'a> {
             }
             status.run = None;
             self.after_run(run, phase, part, status);
-        } else if status.phase == MachinePhase::Unprotected && self.adopted() {
+        } else if begins(status.phase) && self.adopted() {
             status.phase = MachinePhase::NotProtected;
         }
         self.protect(context, status)
@@ -258,6 +258,10 @@ impl<'a> Case<'a> {
                 | P::SynchronizingBack
                 | P::AwaitingCompleteSync
         );
+        // A copy that a cancelled failback began goes on: the disk is inconsistent until it is complete (FB-5).
+        let half_way = phase == RunPhase::Cancelled
+            && run.spec.synchronization.is_some()
+            && matches!(status.phase, P::NotProtected | P::Inconsistent);
         match phase {
             RunPhase::Committed if journal.enter.state == StepState::Done => {
                 let settled = matches!(status.phase, P::Disabling | P::Unprotected | P::Migrated);
@@ -277,15 +281,21 @@ impl<'a> Case<'a> {
             {
                 status.phase = P::Protected;
             }
-            RunPhase::Cancelled | RunPhase::Committed if in_run => {
+            RunPhase::Cancelled | RunPhase::Committed if in_run || half_way => {
                 let active = status.active_site.unwrap_or(run.spec.direction.source());
+                let copies = run.spec.synchronization.is_some();
                 let replicates = self.link.seen().is_some_and(|link| {
-                    link.state != LinkState::None && link.towards == active.other()
+                    let flows = match link.state {
+                        LinkState::None => false,
+                        LinkState::Replicating => true,
+                        _ => !copies,
+                    };
+                    flows && link.towards == active.other()
                 });
                 let half = self.at[side(run.spec.direction.target())]
                     .seen()
                     .is_some_and(|seen| seen.disk == drover_world::Disk::HalfWritten);
-                status.phase = match (replicates, half && run.spec.synchronization.is_some()) {
+                status.phase = match (replicates, half && copies) {
                     (_, true) => P::Inconsistent,
                     (true, _) => P::Protected,
                     (false, _) => P::NotProtected,
@@ -444,6 +454,8 @@ fn told(run: &RecoveryRun, phase: RunPhase, part: &MachineRun) -> Option<Machine
         .as_ref()
         .is_some_and(|journal| journal.enter.state == StepState::Done);
     match (run.spec.kind, phase) {
+        // It may wait for an approval, and nothing replicates meanwhile.
+        (RunKind::Reprotect, RunPhase::Pending) => None,
         (RunKind::Reprotect, _) => Some(MachinePhase::Reprotecting),
         (_, RunPhase::CommitPending) if entered => Some(MachinePhase::CommitPending),
         (_, RunPhase::CommitPending) => Some(MachinePhase::Left),
@@ -562,4 +574,9 @@ async fn let_go(context: &Arc<Context>, machine: &Arc<ProtectedMachine>) -> Resu
     };
     finalizers.retain(|finalizer| finalizer != FINALIZER);
     context.replace(next).await.map(|_| ())
+}
+
+/// Whether nothing was made for a machine yet. The first look at it may come before its sites answered.
+fn begins(phase: MachinePhase) -> bool {
+    matches!(phase, MachinePhase::Unprotected | MachinePhase::Enabling)
 }

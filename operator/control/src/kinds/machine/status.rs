@@ -66,9 +66,10 @@ impl Case<'_> {
                 conditions.ready(&reason, "runs at the target; its run awaits a commit");
             }
             P::Migrated => conditions.ready(&reason, "moved for good"),
-            P::NotProtected => conditions.stalled(
+            // That is a wait for a person (KU-1); the condition `Protected` is what is loud about it.
+            P::NotProtected => conditions.ready(
                 &reason,
-                "nothing replicates: a person decides Reprotect on the run that moved it",
+                "it runs, and nothing replicates: its plan says who decides about that",
             ),
             P::Failed | P::Inconsistent => conditions.stalled(&reason, &waits),
             _ => conditions.reconciling(&reason, &waits),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drover_api::common::{RunKind, SiteRole};
-use drover_api::{ActualSite, RecoveryRun};
+use drover_api::{ActualSite, RecoveryRun, RunIntent};
 use drover_engine::compile::{self, Compiled, Order, What};
 use drover_engine::decide::{self, Start};
 use drover_engine::lifecycle::RUN;
@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use super::{Case, Next, phase, plan_id, words};
 use crate::cache::ObjectKey;
 use crate::context::Context;
-use crate::kinds::run::{DRILL, OVERRIDES};
+use crate::kinds::run::DRILL;
 use crate::kinds::whereabouts::whereabouts;
 use crate::write::WriteError;
 
@@ -33,7 +33,8 @@ pub(crate) fn compile_again(
         .cloned()
         .ok_or("the plan is gone")?;
     let to = run.spec.direction.target();
-    let scope = if run.annotations().contains_key(OVERRIDES) {
+    let single = |intent: &RunIntent| intent.active_site != to;
+    let scope = if run.spec.intent.as_ref().is_some_and(single) {
         Scope::Overrides
     } else {
         Scope::Plan
@@ -56,7 +57,10 @@ pub(crate) fn compile_again(
             recovery_point: &run.spec.recovery_point,
             groups: &groups,
         },
-        RunKind::Reprotect => What::Reprotect { towards: to },
+        RunKind::Reprotect => What::Reprotect {
+            towards: to,
+            approvals: run.spec.approvals,
+        },
         RunKind::PlannedFailover => What::Failover {
             intent: Intent {
                 scope,
@@ -84,7 +88,8 @@ pub(crate) fn compile_again(
         forecast: None,
     };
     let snapshot = context.snapshot();
-    snapshot.plan(context.clock.now(), |planner| {
+    let places = whereabouts(context, &plan_key, &plan).places();
+    snapshot.plan_from(context.clock.now(), &places, |planner| {
         compile::compile(planner, &order).map_err(|error| words(&error))
     })
 }
@@ -103,19 +108,11 @@ pub(crate) async fn begin_drill(
     annotations: BTreeMap<String, String>,
 ) -> Result<Result<Arc<RecoveryRun>, String>, WriteError> {
     let found = context.cache().plans.get(key).cloned();
-    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
+    let case = found.as_ref().and_then(|plan| Case::of(context, key, plan));
+    let Some(case) = case else {
         return Ok(Err("its plan is not declared".into()));
     };
-    let case = Case {
-        key,
-        plan: &plan,
-        id,
-        snapshot: context.snapshot(),
-        where_: whereabouts(context, key, &plan),
-        runs: context.cache().runs_of(key),
-        now: context.clock.now(),
-    };
-    let here = match case.where_.actual {
+    let here = match case.where_.home {
         ActualSite::Primary => SiteRole::Primary,
         ActualSite::Secondary => SiteRole::Secondary,
         ActualSite::Mixed | ActualSite::Unknown => {
@@ -149,33 +146,22 @@ pub(crate) async fn begin_drill(
 /// Whether an unplanned failover of the plan is due and a drill is in its way.
 pub(crate) fn emergency(context: &Context, key: &ObjectKey) -> bool {
     let found = context.cache().plans.get(key).cloned();
-    let (Some(plan), Some(id)) = (found, plan_id(key)) else {
-        return false;
-    };
-    let now = context.clock.now();
-    let case = Case {
-        key,
-        plan: &plan,
-        id,
-        snapshot: context.snapshot(),
-        where_: whereabouts(context, key, &plan),
-        runs: context.cache().runs_of(key),
-        now,
-    };
+    let case = found.as_ref().and_then(|plan| Case::of(context, key, plan));
+    let Some(case) = case else { return false };
     let served = case.served();
     let touched = case.where_.highest_epoch > 0;
     let start = decide::start(
-        &plan.spec,
-        case.where_.actual,
+        &case.plan.spec,
+        &case.where_.balance,
         served.as_ref(),
         touched,
-        now,
+        case.now,
     );
     let Start::Due { to, .. } = start else {
         return false;
     };
     let intent = case
         .snapshot
-        .plan(now, |planner| planner.intent(&case.id, to));
+        .plan(case.now, |planner| planner.intent(&case.id, to));
     intent.is_ok_and(|intent| matches!(intent.failover, Failover::Unplanned { .. }))
 }

@@ -1,6 +1,7 @@
 //! A plan: where its machines are, whether a run is due, and what would happen if.
 
 mod drills;
+mod schedule;
 mod status;
 
 use std::collections::BTreeMap;
@@ -13,11 +14,11 @@ use drover_api::{
     MachineRunSpec, RecoveryPlan, RecoveryRun, RunForecast, RunPhase,
 };
 use drover_engine::compile::{self, Compiled, Order, What};
-use drover_engine::decide::{self, GuardFacts, Held, Start};
-use drover_engine::lifecycle::RUN;
-use drover_engine::plan::{
-    Failover, Intent, Planner, Scope, Verdict, reprotects_by_itself, resolve,
+use drover_engine::decide::{
+    self, GuardFacts, Held, NewestRun, Reprotect, ReprotectView, Served, Start,
 };
+use drover_engine::lifecycle::RUN;
+use drover_engine::plan::{Failover, Intent, Planner, Verdict, reprotects_by_itself, resolve};
 use drover_engine::verify::{self, Surroundings};
 use drover_fabric::{Materialize, within};
 use drover_world::PlanId;
@@ -31,7 +32,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::{Object, Snapshot};
 use crate::drivers::Shaped;
-use crate::kinds::run::{self, DRILL, OVERRIDES};
+use crate::kinds::run::{self, DRILL};
 use crate::kinds::whereabouts::{Whereabouts, whereabouts};
 use crate::queue::Key;
 use crate::write::WriteError;
@@ -44,8 +45,8 @@ const FINALIZER: &str = "drover.dev/run";
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().plans.get(key).cloned();
     let Some(plan) = found else { return Ok(()) };
-    let runs = context.cache().runs_of(key);
     if plan.metadata.deletion_timestamp.is_some() {
+        let runs = context.cache().runs_of(key);
         return let_go(context, key, &plan, &runs).await;
     }
     if !plan
@@ -58,21 +59,13 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
         context.replace(next).await?;
         return Ok(());
     }
-    let Some(id) = plan_id(key) else {
+    let Some(case) = Case::of(context, key, &plan) else {
         return Ok(());
     };
-    let case = Case {
-        key,
-        plan: &plan,
-        id,
-        snapshot: context.snapshot(),
-        where_: whereabouts(context, key, &plan),
-        runs,
-        now: context.clock.now(),
-    };
     let next = case.next(context).await?;
+    let scheduled = case.schedule(context, &next).await?;
     case.trim(context).await?;
-    case.record(context, next).await
+    case.record(context, next, &scheduled).await
 }
 
 fn plan_id(key: &ObjectKey) -> Option<PlanId> {
@@ -100,6 +93,8 @@ struct Next {
     run: Option<Arc<RecoveryRun>>,
     /// Why nothing begins although something is to be done.
     held: Vec<String>,
+    /// What a person may decide, and nothing is wrong until then.
+    awaits: Vec<String>,
     /// When time releases it.
     until: Option<Timestamp>,
     /// The intent counts as served, though nothing was run for it.
@@ -122,102 +117,96 @@ fn moves(run: &RecoveryRun) -> bool {
     )
 }
 
+impl<'a> Case<'a> {
+    /// Nothing where the plan's name cannot be one.
+    fn of(context: &Context, key: &'a ObjectKey, plan: &'a Arc<RecoveryPlan>) -> Option<Self> {
+        Some(Self {
+            key,
+            plan,
+            id: plan_id(key)?,
+            snapshot: context.snapshot(),
+            where_: whereabouts(context, key, plan),
+            runs: context.cache().runs_of(key),
+            now: context.clock.now(),
+        })
+    }
+}
+
 impl Case<'_> {
     async fn next(&self, context: &Arc<Context>) -> Result<Next, WriteError> {
         let mut next = Next {
             errors: self.snapshot.errors(&Object::Plan(self.key.clone())),
             ..Next::default()
         };
-        let going_on = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| run.spec.kind != RunKind::TestFailover && !RUN.is_final(phase(run)));
+        let going_on = self.runs.iter().rev().find(|run| goes_on(run));
         if let Some(run) = going_on {
             next.run = Some(Arc::clone(run));
+            next.baseline = self.found(run);
             return Ok(next);
         }
+        // A run that cannot be read may be under way.
+        let unread = context.unread().belonging_to("RecoveryRun", self.key);
+        next.errors.extend(unread);
         if !next.errors.is_empty() {
             return Ok(next);
         }
         if let Some(run) = self.reprotect(context, &mut next).await? {
+            next.baseline = self.found(&run);
             next.run = Some(run);
             return Ok(next);
         }
         let served = self.served();
         let touched = self.where_.highest_epoch > 0;
-        match decide::start(
-            &self.plan.spec,
-            self.where_.actual,
-            served.as_ref(),
-            touched,
-            self.now,
-        ) {
-            Start::Nothing => {
-                next.baseline = self.baseline(served.as_ref());
-                self.overrides(context, &mut next).await?;
-            }
+        let balance = &self.where_.balance;
+        match decide::start(&self.plan.spec, balance, served.as_ref(), touched, self.now) {
+            Start::Nothing => next.baseline = self.baseline(served.as_ref()),
             Start::Held(held) => {
-                if matches!(held, Held::Adopted | Held::Mixed) {
+                if matches!(held, Held::Adopted { .. }) {
                     next.baseline = self.baseline(served.as_ref());
                 }
                 next.held.push(held.to_string());
             }
-            Start::Due { to, .. } => self.start(context, to, Scope::Plan, &mut next).await?,
+            Start::Due { to, .. } => self.start(context, to, &mut next).await?,
         }
         Ok(next)
     }
 
     /// The intent that was served last: that of the newest run that moved machines, else the one that
     /// was adopted.
-    fn served(&self) -> Option<IntentServed> {
-        let newest = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| moves(run) && !run.annotations().contains_key(OVERRIDES));
-        let recorded = self
-            .plan
-            .status
-            .as_ref()
-            .and_then(|status| status.intent_served.clone());
-        let of_run = newest.and_then(|run| {
-            Some(IntentServed {
-                active_site: run.spec.direction.target(),
-                request_id: run.spec.request_id.clone(),
-                run: Some(run.name_any().parse().ok()?),
-            })
-        });
-        of_run.or(recorded)
+    fn served(&self) -> Option<Served> {
+        let newest = self.runs.iter().rev().find_map(|run| Served::by(run));
+        newest.or_else(|| {
+            let recorded = self.plan.status.as_ref()?.intent_served.clone();
+            let more = false;
+            recorded.map(|intent| Served { intent, more })
+        })
     }
 
-    /// A plan that is seen for the first time begins with what is declared, without a run (SA-11).
-    fn baseline(&self, served: Option<&IntentServed>) -> Option<IntentServed> {
-        let declared = self.plan.spec.active_site?;
-        let known = self.where_.actual != ActualSite::Unknown;
-        (served.is_none() && known).then(|| IntentServed {
-            active_site: declared,
-            request_id: self
-                .plan
-                .spec
-                .request
-                .as_ref()
-                .map(|request| request.id.clone()),
+    /// Where machines were found that a run reprotects there, though none on record brought them: that
+    /// counts as served, so that a change of the declaration after it starts a run.
+    fn found(&self, run: &RecoveryRun) -> Option<IntentServed> {
+        let there = run.spec.direction.source();
+        let adopted = run.spec.kind == RunKind::Reprotect && self.served().is_none();
+        let request = self.plan.spec.request.as_ref();
+        adopted.then(|| IntentServed {
+            active_site: there,
+            overrides: self.plan.spec.overrides.clone(),
+            request_id: request.map(|request| request.id.clone()),
             run: None,
         })
     }
 
-    /// Single machines that should be elsewhere than the rest (PL-6).
-    async fn overrides(&self, context: &Arc<Context>, next: &mut Next) -> Result<(), WriteError> {
-        let Some(declared) = self.plan.spec.active_site else {
-            return Ok(());
-        };
-        let misplaced = self.where_.misplaced_overrides > 0;
-        if misplaced {
-            self.start(context, declared.other(), Scope::Overrides, next)
-                .await?;
-        }
-        Ok(())
+    /// A plan that is seen for the first time begins with what is declared, without a run (SA-11).
+    fn baseline(&self, served: Option<&Served>) -> Option<IntentServed> {
+        let declared = self.plan.spec.active_site?;
+        let known = self.where_.actual != ActualSite::Unknown;
+        let request = self.plan.spec.request.as_ref();
+        (served.is_none() && known).then(|| IntentServed {
+            active_site: declared,
+            overrides: self.plan.spec.overrides.clone(),
+            request_id: request.map(|request| request.id.clone()),
+            run: None,
+        })
     }
 
     /// A run is due: guards, then compile, then verify, then record it.
@@ -225,24 +214,22 @@ impl Case<'_> {
         &self,
         context: &Arc<Context>,
         to: SiteRole,
-        scope: Scope,
         next: &mut Next,
     ) -> Result<(), WriteError> {
-        let outlook = self.snapshot.plan(self.now, |planner| {
+        let places = self.where_.places();
+        let outlook = self.snapshot.plan_from(self.now, &places, |planner| {
             planner.outlook(&self.id, Some(to.other()))
         });
-        let (intent, waits) = match outlook {
-            Ok(outlook) => match outlook.verdict {
-                Verdict::Run { intent, waits, .. } if intent.scope == scope => (intent, waits),
-                _ => {
-                    next.held.extend(outlook.why_not());
-                    return Ok(());
-                }
-            },
+        let outlook = match outlook {
+            Ok(outlook) => outlook,
             Err(error) => {
                 next.errors.push(error.to_string());
                 return Ok(());
             }
+        };
+        let Verdict::Run { intent, waits, .. } = outlook.verdict else {
+            next.held.extend(outlook.why_not());
+            return Ok(());
         };
         if let Some(why) = self.drill_in_the_way(intent) {
             next.held.push(why);
@@ -260,25 +247,23 @@ impl Case<'_> {
             }
         };
         let facts = self.facts(context, to, &compiled);
+        // What keeps the machines from being protected does not keep them from moving.
+        let mut held = Vec::new();
         for wait in &waits {
             if let Some(guarded) = decide::guarded(wait, &facts) {
-                next.held.push(guarded.why);
+                held.push(guarded.why);
                 next.until = [next.until, guarded.until].into_iter().flatten().min();
             }
         }
-        next.held.extend(self.not_ready(context, intent));
-        if next.held.is_empty() {
-            next.held
-                .extend(self.not_taken(context, intent.to, &compiled).await);
+        held.extend(self.not_ready(context, intent));
+        if held.is_empty() {
+            held = self.not_taken(context, intent.to, &compiled).await;
         }
-        if !next.held.is_empty() {
+        if !held.is_empty() {
+            next.held.extend(held);
             return Ok(());
         }
-        let mut annotations = BTreeMap::new();
-        if scope == Scope::Overrides {
-            annotations.insert(OVERRIDES.to_owned(), "true".to_owned());
-        }
-        next.run = self.begin(context, compiled, annotations, next).await?;
+        next.run = self.begin(context, compiled, BTreeMap::new(), next).await?;
         Ok(())
     }
 
@@ -320,7 +305,8 @@ impl Case<'_> {
             recorded.max(run.spec.epoch)
         });
         let highest_epoch = epochs.max().unwrap_or(0).max(self.where_.highest_epoch);
-        self.snapshot.plan(self.now, |planner| {
+        let places = self.where_.places();
+        self.snapshot.plan_from(self.now, &places, |planner| {
             let forecast = match what {
                 What::Failover { intent, .. } => forecast(planner, &self.id, *intent),
                 What::Drill { .. } | What::Reprotect { .. } => None,
@@ -451,37 +437,53 @@ impl Case<'_> {
 
     // ---- reprotect ----
 
+    /// What follows for the replication of machines that moved.
+    fn reprotect_due(&self, context: &Context) -> Reprotect {
+        let mut runs = self.runs.iter().rev();
+        let newest = runs.find(|run| run.spec.kind != RunKind::TestFailover);
+        let name = newest.map(|run| run.name_any()).unwrap_or_default();
+        let newest = newest.map(|run| {
+            let committed = moves(run) && phase(run) == RunPhase::Committed;
+            NewestRun {
+                name: &name,
+                kind: run.spec.kind,
+                direction: run.spec.direction,
+                phase: phase(run),
+                asked: self.decided(context, run, DecisionAction::Reprotect),
+                by_itself: committed && self.by_itself(run),
+                refused: self.decided(context, run, DecisionAction::Cancel),
+            }
+        });
+        let guards = self.plan.spec.guards.as_ref();
+        decide::reprotect(&ReprotectView {
+            declared: self.plan.spec.active_site,
+            newest,
+            all_at: self.where_.side(),
+            unprotected: self.where_.unprotected,
+            uncommitted: self.where_.uncommitted,
+            approvals: guards.and_then(|guards| guards.approvals),
+        })
+    }
+
     /// After a commit: by itself where the pair and the policy have it so, else when a person said it.
     async fn reprotect(
         &self,
         context: &Arc<Context>,
         next: &mut Next,
     ) -> Result<Option<Arc<RecoveryRun>>, WriteError> {
-        let Some(newest) = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| run.spec.kind != RunKind::TestFailover)
-        else {
-            return Ok(None);
+        let what = match self.reprotect_due(context) {
+            Reprotect::Nothing => return Ok(None),
+            Reprotect::Awaits { run } => {
+                next.awaits.push(awaits_reprotect(&run));
+                return Ok(None);
+            }
+            Reprotect::Held(held) => {
+                next.held.push(held.to_string());
+                return Ok(None);
+            }
+            Reprotect::Begin { towards, approvals } => What::Reprotect { towards, approvals },
         };
-        if !moves(newest) || phase(newest) != RunPhase::Committed {
-            return Ok(None);
-        }
-        // Also where the declaration wants them back by now: a planned way back needs the replication.
-        let here = newest.spec.direction.target();
-        if !self.asked_to_reprotect(context, newest) && !self.by_itself(newest) {
-            return Ok(None);
-        }
-        if !self.where_.all_at(here) {
-            next.held.push(
-                "it cannot be reprotected while not all of its machines are at one site".into(),
-            );
-            return Ok(None);
-        }
-        let compiled = match self.compile(&What::Reprotect {
-            towards: here.other(),
-        }) {
+        let compiled = match self.compile(&what) {
             Ok(compiled) => compiled,
             Err(why) => {
                 next.held.push(why);
@@ -504,8 +506,9 @@ impl Case<'_> {
         })
     }
 
-    fn asked_to_reprotect(&self, context: &Context, newest: &RecoveryRun) -> bool {
-        let Some(status) = &newest.status else {
+    /// Whether a person's decision of this kind on the run was accepted.
+    fn decided(&self, context: &Context, run: &RecoveryRun, action: DecisionAction) -> bool {
+        let Some(status) = &run.status else {
             return false;
         };
         let cache = context.cache();
@@ -517,8 +520,43 @@ impl Case<'_> {
                     .decisions
                     .get(&ObjectKey::new(&self.key.namespace, &entry.name))
             })
-            .any(|decision| decision.spec.action == DecisionAction::Reprotect)
+            .any(|decision| decision.spec.action == action)
     }
+}
+
+fn awaits_reprotect(run: &str) -> String {
+    format!("failed over: nothing replicates until a person decides Reprotect on run {run}")
+}
+
+/// Whose word the machines of a plan wait for, that failed over and that nothing replicates.
+pub(crate) fn awaited_reprotect(context: &Context, key: &ObjectKey) -> Option<String> {
+    let plan = context.cache().plans.get(key).cloned()?;
+    let case = Case::of(context, key, &plan)?;
+    let going_on = case.runs.iter().rev().find(|run| goes_on(run));
+    match going_on {
+        Some(run) => awaits_approval(run).then(|| approve(run)),
+        None => match case.reprotect_due(context) {
+            Reprotect::Awaits { run } => Some(awaits_reprotect(&run)),
+            _ => None,
+        },
+    }
+}
+
+/// Whether a run is under way that is no drill.
+fn goes_on(run: &RecoveryRun) -> bool {
+    run.spec.kind != RunKind::TestFailover && !RUN.is_final(phase(run))
+}
+
+/// Whether a run waits for people before it does anything.
+fn awaits_approval(run: &RecoveryRun) -> bool {
+    let needed = run.spec.approvals.unwrap_or(0);
+    let record = run.status.as_ref().map(|status| &status.record);
+    let given = record.map_or(0, |record| record.approved_by.len());
+    phase(run) == RunPhase::Pending && given < usize::try_from(needed).unwrap_or(usize::MAX)
+}
+
+fn approve(run: &RecoveryRun) -> String {
+    format!("a person approves run {}, or cancels it", run.name_any())
 }
 
 fn forecast(planner: &Planner<'_>, id: &PlanId, intent: Intent) -> Option<ForecastSummary> {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
-use drover_api::{
-    ActualSite, ForecastSummary, IntentServed, RecoveryPlanStatus, RecoveryRun, RunPhase,
-};
+use drover_api::{ActualSite, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase};
+use drover_engine::decide::Served;
 use drover_engine::lifecycle::RUN;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::{Case, Next, forecast, moves, phase};
+use super::schedule::Scheduled;
+use super::{Case, Next, approve, awaits_approval, forecast, phase};
 use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
@@ -48,20 +48,17 @@ impl Case<'_> {
         &self,
         context: &Arc<Context>,
         next: Next,
+        scheduled: &Scheduled,
     ) -> Result<(), WriteError> {
         let mut status = self.plan.status.clone().unwrap_or_default();
         status.observed_generation = self.plan.metadata.generation;
         status.active_site = Some(self.where_.actual);
         let current = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
-        let serving = next.run.as_ref().filter(|run| moves(run));
-        let of_run = serving.and_then(|run| {
-            Some(IntentServed {
-                active_site: run.spec.direction.target(),
-                request_id: run.spec.request_id.clone(),
-                run: Some(run.name_any().parse().ok()?),
-            })
-        });
-        status.intent_served = of_run.or_else(|| self.served()).or(next.baseline.clone());
+        let serving = next.run.as_ref();
+        let served = serving.and_then(|run| Served::by(run));
+        let served = served.or_else(|| self.served());
+        let served = served.map(|served| served.intent);
+        status.intent_served = served.or(next.baseline.clone());
         status.current_run = current.and_then(|run| run.name_any().parse().ok());
         status.last_runs = self
             .runs
@@ -77,6 +74,7 @@ impl Case<'_> {
         }
         status.drift = self.drift(&next);
         self.say(context, &mut status, &next, current);
+        self.record_schedule(context, &mut status, &next, scheduled);
         if let Some(until) = next.until {
             context
                 .queue
@@ -110,7 +108,7 @@ impl Case<'_> {
 
     /// What a run away from where the machines are would be.
     fn forecast(&self) -> Option<ForecastSummary> {
-        let here = match self.where_.actual {
+        let here = match self.where_.home {
             ActualSite::Secondary => SiteRole::Secondary,
             _ => SiteRole::Primary,
         };
@@ -121,7 +119,7 @@ impl Case<'_> {
     }
 
     fn drift(&self, next: &Next) -> Vec<String> {
-        let mut drift: Vec<String> = next.held.clone();
+        let mut drift: Vec<String> = next.held.iter().chain(&next.awaits).cloned().collect();
         if self.where_.split > 0 {
             drift.push(format!("{} machines run at both sites", self.where_.split));
         }
@@ -143,7 +141,7 @@ impl Case<'_> {
     ) {
         let drift = status.drift.join("; ");
         let waits = current.map(|run| ready_message(run)).unwrap_or_default();
-        let (protected, total) = (self.where_.protected, self.where_.machines);
+        let (protected, total) = (self.where_.protected, self.where_.machines());
         let mut conditions = Conditions::of(
             &mut status.conditions,
             self.plan.metadata.generation,
@@ -181,11 +179,17 @@ impl Case<'_> {
                 RunPhase::Halted => {
                     conditions.stalled("Halted", &format!("run {}: {waits}", run.name_any()));
                 }
+                _ if awaits_approval(run) => {
+                    conditions.ready("AwaitingApproval", &approve(run));
+                }
                 phase => conditions.reconciling(
                     &format!("{phase:?}"),
                     &format!("run {}: {waits}", run.name_any()),
                 ),
             },
+            None if next.held.is_empty() && self.where_.split == 0 && !drift.is_empty() => {
+                conditions.ready("AwaitingReprotect", &drift);
+            }
             None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
             None => conditions.ready("AsDeclared", "the machines are where they should be"),
         }
@@ -203,7 +207,7 @@ impl Case<'_> {
                 }
             }
         }
-        let (protected, total) = (self.where_.protected, self.where_.machines);
+        let (protected, total) = (self.where_.protected, self.where_.machines());
         if protected < total || total == 0 {
             missing.push(format!("{protected} of {total} machines are protected"));
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{DrillPhase, MachineRunStatus, RecoveryRun, RunDecisionSpec, RunRecord};
-use drover_engine::decide::{Failure, MachineView, RunView, Sight};
+use drover_engine::decide::{self, Failure, MachineView, RunView, Sight};
 use drover_world::ErrorClass;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::state::{Answered, Inbox, RunState};
 use crate::cache::ObjectKey;
 use crate::context::Context;
-use crate::drivers::Place;
+use crate::drivers::{Place, step_name};
 
 static FRESH_JOURNAL: LazyLock<MachineRunStatus> = LazyLock::new(MachineRunStatus::default);
 static FRESH_RECORD: LazyLock<RunRecord> = LazyLock::new(RunRecord::default);
@@ -111,6 +111,9 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
         .as_ref()
         .map(|place| place.pair.clone());
     let pause = retry_pause(context, pair.as_ref(), error.class, attempts);
+    if error.class == ErrorClass::Retryable {
+        context.metrics.retried(step_name(answered.effect));
+    }
     let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
     // A retry asks again.
     state.asked[position] = None;
@@ -173,38 +176,36 @@ pub(crate) fn view<T>(
         machines: &machines,
         decisions,
         actions: &state.reports,
-        intent_withdrawn: withdrawn(context, run),
+        intent_withdrawn: withdrawn(context, run, state),
         now: context.clock.now(),
     })
 }
 
 /// Whether the declaration no longer wants what the run does (PL-8, FO-1).
-fn withdrawn(context: &Context, run: &RecoveryRun) -> bool {
+fn withdrawn(context: &Context, run: &RecoveryRun, state: &RunState) -> bool {
     let namespace = run.namespace().unwrap_or_default();
     match run.spec.kind {
         RunKind::PlannedFailover | RunKind::UnplannedFailover => {
             let plan = ObjectKey::new(&namespace, run.spec.plan_ref.name.as_str());
             let cache = context.cache();
             // A plan that is gone says nothing: the run goes on as it was reviewed.
-            let declared = cache
-                .plans
-                .get(&plan)
-                .and_then(|plan| plan.spec.active_site);
-            declared.is_some_and(|declared| declared != run.spec.direction.target())
-                && !of_override(run)
+            let Some(plan) = cache.plans.get(&plan) else {
+                return false;
+            };
+            let machines = state.journals.iter().map(|machine| &machine.spec.machine);
+            decide::withdrawn(&plan.spec, run.spec.direction.target(), machines)
         }
         RunKind::TestFailover => drill_ends(context, run),
-        RunKind::Reprotect => false,
+        RunKind::Reprotect => {
+            let plan = ObjectKey::new(&namespace, run.spec.plan_ref.name.as_str());
+            let cache = context.cache();
+            let plan = cache.plans.get(&plan);
+            let declared = plan.and_then(|plan| plan.spec.active_site);
+            declared.is_some_and(|declared| declared != run.spec.direction.source())
+        }
     }
 }
 
-/// Whether the run moves single machines while its plan stays where it is (PL-6).
-fn of_override(run: &RecoveryRun) -> bool {
-    run.annotations().contains_key(OVERRIDES)
-}
-
-/// Marks a run that moves single machines.
-pub(crate) const OVERRIDES: &str = "drover.dev/overrides";
 /// The drill that a run carries out: its name.
 pub(crate) const DRILL: &str = "drover.dev/drill";
 /// The uid of that drill: one of the same name made later is another.
@@ -213,7 +214,10 @@ pub(crate) const DRILL_UID: &str = "drover.dev/drill-uid";
 /// Whether what a drill made is to go: it was deleted, it expired, or it is in the way.
 fn drill_ends(context: &Context, run: &RecoveryRun) -> bool {
     let Some(drill) = drill(context, run) else {
-        return true;
+        // One that cannot be read is there all the same.
+        let name = run.annotations().get(DRILL).map_or("", String::as_str);
+        let key = ObjectKey::new(run.namespace().as_deref().unwrap_or_default(), name);
+        return !context.unread().has("RecoveryDrill", &key);
     };
     let expired = drill
         .status

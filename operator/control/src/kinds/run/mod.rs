@@ -29,7 +29,7 @@ use crate::write::WriteError;
 
 pub(crate) use create::create;
 pub(crate) use effects::asked_again;
-pub(crate) use looks::{DRILL, DRILL_UID, OVERRIDES, retry_pause};
+pub(crate) use looks::{DRILL, DRILL_UID, retry_pause};
 pub(crate) use state::{Asked, Inbox, RunState};
 
 /// Passes in one reconcile; whatever is left comes with the next, after other keys.
@@ -49,6 +49,11 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if RUN.is_final(phase(&run)) {
         finish(context, key, &run).await?;
         return Ok(());
+    }
+    let unread = context.unread().belonging_to("MachineRun", key);
+    if let Some(why) = unread {
+        // Whatever is on record there is not known, so nothing is decided that may contradict it.
+        return status::stall(context, &run, "Unreadable", &why).await;
     }
     let Some(mut state) = take_state(context, key, &run).await? else {
         return Ok(());

@@ -10,7 +10,7 @@ use drover_api::{
     ActionKind, ActionState, DecisionOutcome, PhaseEntry, RecoveryRun, RecoveryRunSpec,
     RecoveryRunStatus, RunCounts, RunDecision, RunPhase, RunRecord, StepState,
 };
-use drover_engine::decide::{Releaser, Wait};
+use drover_engine::decide::{Releaser, Wait, WaitReason};
 use jiff::Timestamp;
 
 use super::state::RunState;
@@ -121,15 +121,19 @@ fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, 
         status.record.phase,
         RunPhase::CommitPending | RunPhase::Standing
     );
-    if up && status.rto.is_none() {
+    if !up {
+        return;
+    }
+    if status.rto.is_none() {
         let begun = status.history.first().map_or(now, |entry| entry.at);
         let took = Duration::try_from(now.duration_since(begun)).unwrap_or_default();
         status.rto = Some(ApiDuration::from_std(took));
-        status.rpo = match run.spec.kind {
-            RunKind::PlannedFailover => Some(ApiDuration::ZERO),
-            _ => worst.map(ApiDuration::from_std),
-        };
     }
+    // Another recovery point means another loss (FO-4, FO-5).
+    status.rpo = match run.spec.kind {
+        RunKind::PlannedFailover => Some(ApiDuration::ZERO),
+        _ => worst.map(ApiDuration::from_std),
+    };
 }
 
 /// Conditions as kstatus reads them: waiting for a person is no reconciling (KU-1).
@@ -150,6 +154,9 @@ pub(crate) fn conditions(
     words.extend(machines);
     let message = words.join("; ");
     let reason = format!("{phase:?}");
+    let approval = waits
+        .iter()
+        .any(|wait| matches!(wait.reason, WaitReason::Approvals { .. }));
     let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
     match phase {
         RunPhase::Halted => {
@@ -159,11 +166,9 @@ pub(crate) fn conditions(
                 &format!("{why}; a person decides Resume or Cancel"),
             );
         }
+        RunPhase::Pending if approval => conditions.ready("AwaitingApproval", &message),
         RunPhase::CommitPending => {
-            conditions.ready(
-                &reason,
-                "machines run at the target; a commit or a cancel is awaited",
-            );
+            conditions.ready(&reason, &format!("machines run at the target; {message}"));
         }
         RunPhase::AwaitingCompleteSync => {
             conditions.ready(&reason, "synchronised; a person says CompleteSync");
@@ -203,8 +208,7 @@ fn in_words(run: &RecoveryRun, wait: &Wait) -> String {
         }
     };
     let group = match &wait.reason {
-        drover_engine::decide::WaitReason::Action { group, .. }
-        | drover_engine::decide::WaitReason::Approval { group, .. } => {
+        WaitReason::Action { group, .. } | WaitReason::Approval { group, .. } => {
             let named = run
                 .spec
                 .groups
@@ -221,6 +225,7 @@ fn in_words(run: &RecoveryRun, wait: &Wait) -> String {
 
 /// Tells of a new phase, on the run and on its plan.
 pub(crate) fn tell(context: &Arc<Context>, run: &Arc<RecoveryRun>) {
+    context.trace(run);
     let status = status_of(run);
     let phase = status.record.phase;
     let tone = if phase == RunPhase::Halted {
@@ -228,6 +233,15 @@ pub(crate) fn tell(context: &Arc<Context>, run: &Arc<RecoveryRun>) {
     } else {
         Tone::Normal
     };
+    if matches!(
+        phase,
+        RunPhase::CommitPending | RunPhase::Standing | RunPhase::Protected
+    ) && let Some((first, last)) = status.history.first().zip(status.history.last())
+    {
+        let took = Duration::try_from(last.at.duration_since(first.at)).unwrap_or_default();
+        let kind = format!("{:?}", run.spec.kind);
+        context.metrics.run_reached(&kind, reason_of(phase), took);
+    }
     let reason = reason_of(phase);
     let counts = status.machines;
     let mut note = format!(

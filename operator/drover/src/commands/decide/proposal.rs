@@ -140,10 +140,16 @@ impl Situation {
                 });
             }
             RunKind::Reprotect => {
-                return Err(Failure::Refused {
-                    what: "a reprotect is not cancelled: it moves no machine".to_owned(),
-                    hint: "suspend the plan, or let it end".to_owned(),
-                });
+                self.possible(
+                    RunEvent::GivenUp,
+                    "a reprotect is cancelled while it waits for an approval",
+                )?;
+                let sentences = vec![format!(
+                    "nothing was done yet: the machines stay at {}, and nothing replicates",
+                    self.source()
+                )];
+                let decisions = vec![Decided::just(DecisionAction::Cancel)];
+                return Ok(self.proposal(sentences, false, decisions));
             }
         }
         let what = "a run is cancelled before it is committed";

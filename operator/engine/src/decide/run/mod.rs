@@ -257,7 +257,12 @@ impl<'a> Draft<'a> {
                     self.cancel_before_entry();
                 }
             }
-            RunKind::Reprotect => {}
+            // One that a person asked for goes on: also a way back needs the replication.
+            RunKind::Reprotect => {
+                if self.view.shape.spec.approvals.is_some() {
+                    self.go(RunEvent::GivenUp);
+                }
+            }
         }
     }
 }

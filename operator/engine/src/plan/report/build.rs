@@ -12,7 +12,7 @@ use super::{
 };
 use crate::plan::{
     CriticalItem, GroupWork, Intent, Leave, Loss, MachineWork, Millis, PlanError, Planner,
-    Resolved, ResolvedGroup, ResolvedMachine, Schedule, Scope, Step, Times, Work, expected_length,
+    Resolved, ResolvedGroup, ResolvedMachine, Schedule, Step, Times, Work, expected_length,
     forecast, limits, outlook, refusals, schedule,
 };
 
@@ -91,7 +91,7 @@ type Actions = (Vec<ActionReport>, Vec<ActionReport>);
 
 /// In a run for single machines, groups that none of them is in do nothing.
 fn actions(group: &ResolvedGroup<'_>, intent: Intent) -> Result<Actions, PlanError> {
-    if intent.scope == Scope::Overrides && group.machines.is_empty() {
+    if group.stands_aside() {
         return Ok(Actions::default());
     }
     let reports = |actions: &[Action]| {

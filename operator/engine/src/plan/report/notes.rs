@@ -8,7 +8,7 @@ use drover_api::{Action, ActionKind, BetweenPhases, DataSync, Purpose, Reprotect
 use drover_world::{CommitRule, DirectionRules, WayBack};
 
 use crate::plan::note::waits;
-use crate::plan::{Intent, Note, Planner, Protection, Resolved, Scope, forecast, synchronization};
+use crate::plan::{Intent, Note, Planner, Protection, Resolved, forecast, synchronization};
 
 /// The notes of a report, in a fixed order: what is missing from it, what was assumed, what follows.
 pub(super) fn of(planner: &Planner<'_>, intent: Intent, resolved: &Resolved<'_>) -> Vec<Note> {
@@ -51,7 +51,7 @@ fn actions(intent: Intent, resolved: &Resolved<'_>) -> Vec<Note> {
     let mut steps = Vec::new();
     let mut kept = Vec::new();
     for group in &resolved.groups {
-        if intent.scope == Scope::Overrides && group.machines.is_empty() {
+        if group.stands_aside() {
             continue;
         }
         let part =

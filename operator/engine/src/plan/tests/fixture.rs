@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::declared::Declared;
 use crate::members::declared_inventories;
-use crate::plan::{Intent, Outlook, PlanError, PlanReport, Planner, Records};
+use crate::plan::{Intent, Outlook, Places, PlanError, PlanReport, Planner, Records};
 
 /// Reads one object of any kind.
 pub fn object(value: Value) -> Object {
@@ -131,6 +131,7 @@ impl World {
             declared: &declared,
             inventories: &inventories,
             records: &self.records,
+            places: &Places::NONE,
             now: self.now,
         };
         read(&planner, &shop())

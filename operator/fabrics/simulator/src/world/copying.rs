@@ -275,6 +275,20 @@ impl World {
     /// A point was made: that is reported. What it holds needs no record.
     pub(super) fn point_due(&mut self, id: usize) {
         self.schedule_point(id);
+        self.report_link(id);
+    }
+
+    /// What a copy brought was processed: that is reported, or nobody would hear of it before the next
+    /// point in its turn, minutes later.
+    pub(super) fn processed(&mut self, id: usize) {
+        self.report_link(id);
+        for member in self.told_at_once(id) {
+            self.report_link(member);
+        }
+    }
+
+    /// A link looks different by now. What follows from the time needs no record.
+    fn report_link(&mut self, id: usize) {
         let kept = self.changes.links.contains(&id);
         self.touch_link(id);
         if !kept {
@@ -318,10 +332,18 @@ impl World {
             return;
         };
         set.shared = Some(now);
-        let told: Vec<usize> = set.members.iter().copied().take(TOLD_AT_ONCE).collect();
-        for member in told {
+        for member in self.told_at_once(id) {
             self.touch_link(member);
         }
+    }
+
+    /// The members of a link's set that are told at once.
+    fn told_at_once(&self, id: usize) -> Vec<usize> {
+        let link = &self.links[id];
+        let set = link.consistency.clone();
+        let set = set.and_then(|set| self.sets.get(&(link.pair, set)));
+        let members = set.into_iter().flat_map(|set| &set.members);
+        members.copied().take(TOLD_AT_ONCE).collect()
     }
 
     /// Whether a copy may be written into the machine at a side: nobody runs there.

@@ -167,6 +167,13 @@ impl World {
                 "give the machine another name at this site, or remove the other one",
             ))?;
         }
+        self.may_be_made(id, with)?;
+        self.room_for(id, &with.nics)
+    }
+
+    /// At another location only what is there already, unless it is declared to be made (FB-4).
+    fn may_be_made(&self, id: usize, with: &Materialize) -> Result<(), FabricError> {
+        let machine = &self.machines[id];
         let elsewhere = with.location.kind == LocationType::Alternate;
         if elsewhere && machine.power == Power::Absent && !with.location.create_if_missing {
             return Err(terminal(
@@ -174,7 +181,7 @@ impl World {
                 "declare createIfMissing",
             ));
         }
-        self.room_for(id, &with.nics)
+        Ok(())
     }
 
     /// Whether the site has room and networks for a machine.
@@ -334,6 +341,7 @@ impl World {
                 "give the machine another name at this site, or remove the other one",
             ));
         }
+        self.may_be_made(id, with)?;
         self.room_for(id, &with.nics)
     }
 }

@@ -56,6 +56,7 @@ enum Due {
     Begin(usize),
     Job(usize),
     Point(usize),
+    Processed(usize),
     Fault(usize),
 }
 
@@ -188,6 +189,7 @@ impl World {
                 }
             }
             Due::Point(id) if self.links[id].next_point == Some(at) => self.point_due(id),
+            Due::Processed(id) => self.processed(id),
             Due::Fault(position) if !self.planned[position].happened => {
                 self.planned[position].happened = true;
                 self.changes.planned = true;

@@ -131,8 +131,10 @@ impl World {
         if let Some(link) = self.copied_into(id) {
             self.interrupt(link);
         }
-        if let Some(link) = self.machines[id].link
+        // What a commit gave up is nobody's source any more.
+        if let Some((link, role)) = self.role_of(id)
             && self.links[link].source() == id
+            && self.links[link].given_up != Some(role)
         {
             self.break_link_of(link, LinkState::Failed);
         }

@@ -8,10 +8,10 @@ use drover_world::Point;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::World;
 use super::history::Position;
 use super::link::{LinkRecord, Policy};
 use super::machine::Image;
+use super::{Due, World};
 
 const HOUR: u64 = 3_600_000;
 /// Points of the last hour are at least so far apart.
@@ -290,5 +290,17 @@ impl World {
         link.points.retain(|other| other.at != point.at);
         link.points.push(point);
         self.share_instant(id);
+        self.expect_processed(id);
+    }
+
+    /// What was received last is reported again when it is processed.
+    pub(super) fn expect_processed(&mut self, id: usize) {
+        let Some(newest) = self.links[id].points.last() else {
+            return;
+        };
+        let at = super::machine::later(newest.at, self.time.or_none(PROCESSING));
+        if at > self.now {
+            self.queue(at, Due::Processed(id));
+        }
     }
 }

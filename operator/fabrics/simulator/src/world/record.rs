@@ -204,6 +204,7 @@ impl World {
             for (at, what) in due.into_iter().flatten() {
                 self.queue(at, what);
             }
+            self.expect_processed(id);
             self.touch_link(id);
         }
         for position in 0..self.planned.len() {

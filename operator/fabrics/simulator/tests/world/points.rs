@@ -116,3 +116,17 @@ async fn received_data_is_processed_a_little_later() {
         .unwrap();
     assert!(same.processed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_hears_that_received_data_was_processed() {
+    // SPEC: FO-4
+    let stage = Stage::new(Latency::Realistic).await;
+    stage.protect("db").await;
+    let seen = stage.pair.observe(None).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    stage.pair.changed(seen.cursor).await;
+    assert!(begun.elapsed() <= Duration::from_secs(10));
+    let news = stage.pair.observe(Some(seen.cursor)).await.unwrap();
+    let points = &news.seen[0].1.points;
+    assert!(points.iter().all(|point| point.processed), "{points:?}");
+}

@@ -1,0 +1,20 @@
+//! Lives of a small shop, through the operator: everything that is declared, asked for and decided, and what
+//! the simulated sites make of it. One file for each idea.
+
+#![cfg(test)]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod actions;
+mod adoption;
+mod cancel;
+mod cycle;
+mod directions;
+mod failback;
+mod guards;
+mod overrides;
+mod points;
+mod schedule;
+mod split_brain;
+mod unreadable;

@@ -155,7 +155,7 @@ fn a_failover_outlives_the_process_that_leads() {
 
     let patch = r#"{"spec":{"activeSite":"secondary"}}"#;
     cluster.kubectl(&["patch", "rp", "shop", "--type=merge", "--patch", patch]);
-    first.until("compiled");
+    while first.until("compiled")["run"] != "shop-2" {}
     first.kill();
     let killed = Instant::now();
     second.until("leads");

@@ -2,8 +2,7 @@
 //!
 //! A pass looks at all machines of a run, whatever woke it. Were each answer of a driver to cause one, the
 //! passes over twenty thousand machines would take all the time that the answers need to come in. So a run
-//! rests after a pass for several times as long as the pass took: what comes meanwhile is one batch for the
-//! next, and passes cost a fifth of the time at most.
+//! rests after a pass for as long as the pass took: what comes meanwhile is one batch for the next.
 
 use std::time::Duration;
 
@@ -11,8 +10,6 @@ use tokio::time::Instant;
 
 /// A pass that is over so soon needs no rest.
 const SHORT: Duration = Duration::from_millis(1);
-/// The rest, in passes.
-const SHARE: u32 = 4;
 /// Nobody waits longer than this for a pass.
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -27,7 +24,7 @@ impl Pace {
     pub(super) fn passed(&mut self, begun: Instant) {
         let now = Instant::now();
         let took = now.duration_since(begun);
-        self.next = (took >= SHORT).then(|| now + took.saturating_mul(SHARE).min(LONGEST));
+        self.next = (took >= SHORT).then(|| now + took.min(LONGEST));
     }
 
     /// Waits until the next pass may begin.

@@ -34,12 +34,13 @@ pub(crate) fn refresh(
         state.reports.insert(id, report);
     }
     journals(context, key, state, inbox.all, &inbox.journals);
+    let late = state.place_late(context, key);
     let target = run.spec.direction.target();
     let index = context.index();
     let positions: Vec<usize> = if inbox.all {
         (0..state.sights.len()).collect()
     } else {
-        inbox.sights.into_iter().collect()
+        inbox.sights.into_iter().chain(late).collect()
     };
     for position in positions {
         let Some(place) = state.places.get(position).and_then(Option::as_ref) else {

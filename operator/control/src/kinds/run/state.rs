@@ -169,24 +169,53 @@ fn places(
     run: &ObjectKey,
     specs: &[drover_api::MachineRunSpec],
 ) -> (Vec<ObjectKey>, Vec<Option<Place>>) {
-    let cache = context.cache();
-    let found = specs.iter().map(|spec| {
-        let group = ObjectKey::new(&run.namespace, spec.machine.protection_group.as_str());
-        let machine = cache.member(&group, spec.machine.name.as_str());
-        let consistency = if spec.consistency_group {
-            Consistency::Group
-        } else {
-            Consistency::PerMachine
-        };
-        match machine {
-            Some(machine) => (
-                ObjectKey::of(&**machine),
-                Some(Place::of(&run.namespace, &machine.spec, consistency)),
-            ),
-            None => (ObjectKey::default(), None),
-        }
+    let found = specs.iter().map(|spec| match place(context, run, spec) {
+        Some((machine, place)) => (machine, Some(place)),
+        None => (ObjectKey::default(), None),
     });
     found.unzip()
+}
+
+/// A machine of a run, and where it stands.
+fn place(
+    context: &Context,
+    run: &ObjectKey,
+    spec: &drover_api::MachineRunSpec,
+) -> Option<(ObjectKey, Place)> {
+    let group = ObjectKey::new(&run.namespace, spec.machine.protection_group.as_str());
+    let cache = context.cache();
+    let machine = cache.member(&group, spec.machine.name.as_str())?;
+    let consistency = if spec.consistency_group {
+        Consistency::Group
+    } else {
+        Consistency::PerMachine
+    };
+    let place = Place::of(&run.namespace, &machine.spec, consistency);
+    Some((ObjectKey::of(&**machine), place))
+}
+
+impl RunState {
+    /// Finds machines that were not protected yet when the run was taken in hand, and returns their
+    /// positions: a group may still be making them.
+    pub(crate) fn place_late(&mut self, context: &Context, run: &ObjectKey) -> Vec<usize> {
+        let missing = self.places.iter().enumerate();
+        let missing: Vec<usize> = missing
+            .filter(|(_, place)| place.is_none())
+            .map(|(position, _)| position)
+            .collect();
+        let mut found = Vec::new();
+        for position in missing {
+            let Some((machine, place)) = place(context, run, &self.journals[position].spec) else {
+                continue;
+            };
+            self.places[position] = Some(place);
+            let mut runs = context.runs();
+            let hands = runs.hands.entry(machine).or_default();
+            hands.insert((run.clone(), position));
+            found.push(position);
+        }
+        found
+    }
 }
 
 impl Runs {

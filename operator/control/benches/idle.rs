@@ -1,0 +1,101 @@
+//! What an operator costs that has nothing to do: machines are protected and replicate every thirty seconds,
+//! and nothing else happens. Then how long one that takes over needs until it has looked at everything.
+//!
+//!     cargo bench -p drover-control --bench idle -- [MACHINES [GROUPS]]
+//!
+//! The simulated sites and the embedded API are in this process, and their share is in the figures.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod world;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use world::{World, declare, until};
+
+const WATCHED: Duration = Duration::from_mins(1);
+
+fn main() {
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|text| text.parse::<usize>().ok());
+    let machines = numbers.next().unwrap_or(10_000);
+    let groups = numbers.next().unwrap_or(100);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(measure(machines, groups));
+}
+
+async fn measure(machines: usize, groups: usize) {
+    let world = World::open().await;
+    let first = world.operator();
+    let first = tokio::spawn(async move { first.run(std::future::pending()).await });
+    declare(&world.client, machines, groups).await;
+    until(|| world.protected(machines)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+
+    let (busy, written) = (cpu_seconds(), world.written());
+    tokio::time::sleep(WATCHED).await;
+    let share = (cpu_seconds() - busy) / WATCHED.as_secs_f64();
+    println!(
+        "idle with {machines} machines in {groups} groups: {:.1} % of one core, {} writes in {} s, {} MB",
+        share * 100.0,
+        world.written() - written,
+        WATCHED.as_secs(),
+        resident_mb()
+    );
+
+    first.abort();
+    let second = world.operator();
+    let metrics = Arc::clone(second.metrics());
+    let begun = Instant::now();
+    let leads = Arc::clone(second.health());
+    tokio::spawn(async move { second.run(std::future::pending()).await });
+    until(async || leads.leads()).await;
+    println!("leads after {:.2} s", begun.elapsed().as_secs_f64());
+    let begun = Instant::now();
+    until(async || settled(&metrics.text(), machines)).await;
+    println!(
+        "looked at everything {:.2} s later",
+        begun.elapsed().as_secs_f64()
+    );
+}
+
+/// Whether each machine was looked at and nothing waits.
+fn settled(metrics: &str, machines: usize) -> bool {
+    let figure = |name: &str| {
+        let mut lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.find_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    let looked = figure("drover_reconcile_duration_seconds_count{kind=\"ProtectedMachine\"");
+    let waiting = figure("drover_queue_keys");
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let all = machines as f64;
+    looked.is_some_and(|looked| looked >= all) && waiting == Some(0.0)
+}
+
+/// Seconds of processors that this process used. The kernel counts in hundredths.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit(") ").next().unwrap().split(' ');
+    let ticks: u32 = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u32>().unwrap())
+        .sum();
+    f64::from(ticks) / 100.0
+}
+
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    let kb: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kb / 1024
+}

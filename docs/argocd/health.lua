@@ -62,7 +62,7 @@ end
 -- A person's word is awaited: no work goes on, and nothing is wrong.
 local phase = status.phase
 if is_true(conditions, "CommitPending") or phase == "CommitPending" or phase == "AwaitingCompleteSync"
-    or ready.reason == "AwaitingCompleteSync" then
+    or phase == "NotProtected" or ready.reason == "AwaitingCompleteSync" or ready.reason == "AwaitingReprotect" then
   return health("Suspended", says(ready, "a person's word is awaited"))
 end
 if is_true(conditions, "Reconciling") then

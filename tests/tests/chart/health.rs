@@ -61,8 +61,8 @@ fn lua(value: &Value) -> String {
 /// What it should say of an object in a phase.
 pub fn expected(kind: &str, phase: &str) -> &'static str {
     match (kind, phase) {
-        (_, "CommitPending" | "AwaitingCompleteSync") => "Suspended",
-        (_, "Halted" | "NotProtected" | "Failed" | "Inconsistent") => "Degraded",
+        (_, "CommitPending" | "AwaitingCompleteSync" | "NotProtected") => "Suspended",
+        (_, "Halted" | "Failed" | "Inconsistent") => "Degraded",
         ("RecoveryRun", "Committed" | "Cancelled" | "Protected" | "Standing" | "CleanedUp")
         | ("ProtectedMachine", "Protected" | "Migrated")
         | ("RecoveryDrill", "Standing" | "CleanedUp") => "Healthy",

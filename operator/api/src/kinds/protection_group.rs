@@ -273,6 +273,9 @@ pub struct MemberCounts {
     pub enabling: u32,
     /// Those that need a resynchronisation or are in one.
     pub resynchronizing: u32,
+    /// Those that run after a failover and that nothing replicates (yet).
+    #[serde(default)]
+    pub unprotected: u32,
     /// Those that need a person.
     pub failed: u32,
 }

@@ -335,8 +335,8 @@ async fn record(
 ) -> Result<(), WriteError> {
     let mut status = group.status.clone().unwrap_or_default();
     status.observed_generation = group.metadata.generation;
-    let (counts, worst, unprotected) = counts(context, key, members.known.len());
-    let awaited = awaited(context, key, &counts, unprotected);
+    let (counts, worst) = counts(context, key, members.known.len());
+    let awaited = awaited(context, key, &counts);
     status.worst_rpo = worst;
     status.no_longer_matching = gone.into_iter().take(256).collect();
     say(
@@ -362,14 +362,9 @@ async fn record(
 
 /// Whose word members wait for that failed over and that nothing replicates. It is asked for when none of
 /// them is on its way any more: that looks at the whole plan.
-fn awaited(
-    context: &Context,
-    key: &ObjectKey,
-    counts: &MemberCounts,
-    unprotected: u32,
-) -> Option<String> {
-    let settled = counts.protected + unprotected == counts.total;
-    if unprotected == 0 || !settled {
+fn awaited(context: &Context, key: &ObjectKey, counts: &MemberCounts) -> Option<String> {
+    let settled = counts.protected + counts.unprotected == counts.total;
+    if counts.unprotected == 0 || !settled {
         return None;
     }
     let plans = context.cache().plans_of_group(key);
@@ -378,16 +373,11 @@ fn awaited(
         .find_map(|plan| awaited_reprotect(context, plan))
 }
 
-/// The members by phase, the worst RPO, and how many run that nothing replicates.
-fn counts(
-    context: &Context,
-    key: &ObjectKey,
-    known: usize,
-) -> (MemberCounts, Option<ApiDuration>, u32) {
+/// The members by phase, and the worst RPO.
+fn counts(context: &Context, key: &ObjectKey, known: usize) -> (MemberCounts, Option<ApiDuration>) {
     use MachinePhase as P;
     let mut counts = MemberCounts::default();
     let mut worst: Option<ApiDuration> = None;
-    let mut unprotected = 0;
     let cache = context.cache();
     for machine in cache.members(key) {
         counts.total += 1;
@@ -395,11 +385,11 @@ fn counts(
             counts.enabling += 1;
             continue;
         };
-        unprotected += u32::from(status.phase == P::NotProtected);
         match status.phase {
             P::Protected => counts.protected += 1,
             P::ResyncRequired | P::Resynchronizing => counts.resynchronizing += 1,
-            P::Failed | P::Inconsistent | P::NotProtected => counts.failed += 1,
+            P::NotProtected => counts.unprotected += 1,
+            P::Failed | P::Inconsistent => counts.failed += 1,
             P::Unprotected | P::Enabling | P::InitialReplication | P::Finalizing => {
                 counts.enabling += 1;
             }
@@ -412,7 +402,7 @@ fn counts(
         worst = worst.max(rpo);
     }
     counts.total = counts.total.max(u32::try_from(known).unwrap_or(u32::MAX));
-    (counts, worst, unprotected)
+    (counts, worst)
 }
 
 fn say(

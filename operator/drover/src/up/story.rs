@@ -147,6 +147,9 @@ impl Story {
                 if protected == total {
                     mood = Mood::Good;
                 }
+                if members.unprotected > 0 {
+                    let _ = write!(text, ", {} not replicated", members.unprotected);
+                }
                 if members.failed > 0 {
                     let _ = write!(text, ", {} failed", members.failed);
                     mood = Mood::Bad;

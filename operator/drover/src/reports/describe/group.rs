@@ -57,11 +57,12 @@ pub fn group(
         page.fact_as(
             "members",
             format!(
-                "{}: {} protected, {} on the way, {} resynchronising, {} failed",
+                "{}: {} protected, {} on the way, {} resynchronising, {} not replicated, {} failed",
                 members.total,
                 members.protected,
                 members.enabling,
                 members.resynchronizing,
+                members.unprotected,
                 members.failed
             ),
             if failed { Mood::Bad } else { Mood::Plain },

@@ -66,6 +66,8 @@ pub enum What<'a> {
         towards: SiteRole,
         /// People that must approve it before it does anything.
         approvals: Option<u32>,
+        /// Whether it first commits failovers that are not proven to be committed.
+        commits: bool,
     },
 }
 
@@ -422,6 +424,7 @@ impl Compiler<'_> {
             commit: self.commit(),
             synchronization: synchronization(self.resolved, direction).filter(|_| homewards),
             approvals: self.approvals(),
+            commits: matches!(self.order.what, What::Reprotect { commits: true, .. }),
             location: location.map_or_else(FailbackLocation::default, |f| f.location.clone()),
             limits: limits(plan, self.resolved.source, self.resolved.target),
             forecast: self.order.forecast.clone(),

@@ -95,6 +95,10 @@ pub struct RecoveryRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 16))]
     pub approvals: Option<u32>,
+    /// Whether approving a reprotect commits a failover that nobody remembers: its machines were found at
+    /// the other site when the store was lost, and nothing proves that it was committed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub commits: bool,
     /// Where machines go; only a failback has another than the original.
     #[serde(default)]
     pub location: FailbackLocation,

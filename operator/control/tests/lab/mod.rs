@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use drover_api::{
     ActualSite, DecisionOutcome, KINDS, MachinePhase, ProtectedMachine, RecoveryPlan, RecoveryRun,
-    RunDecision, RunDecisionStatus, RunPhase,
+    RunDecision, RunDecisionStatus, RunPhase, Site,
 };
 use drover_control::{Operator, Settings};
 use drover_embedded::Options;
@@ -153,11 +153,19 @@ impl Lab {
 
     /// Changes the plan as a pull request does; a merge patch of its spec.
     pub async fn change_plan(&self, different: Value) {
+        self.change("shop", different).await;
+    }
+
+    /// Changes a plan of this name.
+    pub async fn change(&self, plan: &str, different: Value) {
         let api: Api<RecoveryPlan> = Api::namespaced(self.client.clone(), "default");
-        let patch = Patch::Merge(json!({"spec": different}));
-        api.patch("shop", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+        patch(&api, plan, different).await;
+    }
+
+    /// Changes the limits of a site.
+    pub async fn limit(&self, site: &str, limits: Value) {
+        let api: Api<Site> = Api::all(self.client.clone());
+        patch(&api, site, json!({ "limits": limits })).await;
     }
 
     pub async fn set_active(&self, site: &str) {
@@ -424,4 +432,15 @@ async fn open(clock: Clock) -> drover_embedded::Api {
         ..Options::default()
     };
     drover_embedded::Api::open(options).await.unwrap()
+}
+
+/// A merge patch of a spec.
+async fn patch<K>(api: &Api<K>, name: &str, different: Value)
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let patch = Patch::Merge(json!({"spec": different}));
+    api.patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }

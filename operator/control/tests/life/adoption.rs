@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::lab::{Lab, shop};
+use drover_api::common::RunKind;
 use drover_api::conditions::Condition;
 use drover_api::{MachinePhase, ProtectionGroup, RunPhase};
 use drover_simulator::Latency;
@@ -51,7 +52,13 @@ async fn cut_off_after(seconds: u64) {
         "cut off after {seconds} s: {steps:?}\n{}",
         lab.picture().await
     );
-    assert!(lab.runs().await.is_empty());
+    // What would protect them is compiled at most, and waits for a person.
+    for run in lab.runs().await {
+        assert_eq!(run.spec.kind, RunKind::Reprotect);
+        assert_eq!(run.spec.approvals, Some(1));
+        let phase = run.status.map(|status| status.record.phase);
+        assert!(phase.is_none_or(|phase| phase == RunPhase::Pending));
+    }
     lab.sound();
     // Where the machines are is told, and what would move them.
     let status = lab.plan().await.status.unwrap();
@@ -168,8 +175,56 @@ async fn what_was_committed_before_the_loss_is_protected_again_when_a_person_app
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_offer_to_reprotect_goes_with_the_wish_for_it_or_by_a_persons_word() {
-    // SPEC: PL-8, SA-10
+async fn a_failover_that_nobody_remembers_is_committed_by_who_approves_its_reprotect() {
+    // SPEC: SA-11, SA-6, FO-6
+    let mut lab = Lab::new(Latency::Realistic).await;
+    lab.protect(&shop()).await;
+    lab.emergency("typhoon-1", json!({})).await;
+    lab.until_phase("shop-1", RunPhase::CommitPending).await;
+    lab.lose_store().await;
+    let moved = shop().plan(&json!({"activeSite": "secondary"}));
+    lab.create(&moved).await;
+    lab.until_phase("shop-1", RunPhase::Pending).await;
+    let run = lab.run("shop-1").await.unwrap();
+    assert!(run.spec.commits && run.spec.approvals == Some(1));
+    let before = lab.world.log().len();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let log = lab.world.log();
+    assert!(!log.iter().skip(before).any(|entry| is_step(&entry.what)));
+
+    lab.decide("shop-1", "Approve").await;
+    lab.until_phase("shop-1", RunPhase::Protected).await;
+    lab.until_all(MachinePhase::Protected).await;
+    lab.sound();
+    // And back again, with nothing lost.
+    lab.set_active("primary").await;
+    lab.until_phase("shop-2", RunPhase::CommitPending).await;
+    lab.sound();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reprotect_that_cannot_end_is_cancelled_and_begun_again() {
+    // SPEC: FB-1, PL-10, SA-9
+    let mut lab = Lab::new(Latency::Realistic).await;
+    moved_and_committed(&mut lab).await;
+    lab.world.lose_site(&"seoul".parse().unwrap());
+    lab.decide("shop-1", "Reprotect").await;
+    lab.until_phase("shop-2", RunPhase::Reprotecting).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    lab.decide("shop-2", "Cancel").await;
+    lab.until_phase("shop-2", RunPhase::Cancelled).await;
+    lab.until_drift("decides Reprotect on it").await;
+    lab.world.return_site(&"seoul".parse().unwrap());
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    lab.decide("shop-2", "Reprotect").await;
+    lab.until_phase("shop-3", RunPhase::Protected).await;
+    lab.until_all(MachinePhase::Protected).await;
+    lab.sound();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_to_reprotect_that_a_person_cancelled_waits_for_a_persons_word() {
+    // SPEC: PL-10, SA-10
     let mut lab = Lab::new(Latency::Realistic).await;
     moved_and_committed(&mut lab).await;
     lab.lose_store().await;
@@ -182,10 +237,21 @@ async fn an_offer_to_reprotect_goes_with_the_wish_for_it_or_by_a_persons_word() 
     assert_eq!(lab.phase("shop-2").await, None);
     let status = lab.plan().await.status.unwrap();
     let stalled = said(&status.conditions, "Stalled").unwrap();
-    assert!(stalled.contains("was cancelled by a person"), "{stalled}");
+    let words = "a person cancelled run shop-1, and decides Reprotect on it";
+    assert!(stalled.contains(words), "{stalled}");
+    lab.decide("shop-1", "Reprotect").await;
+    lab.until_phase("shop-2", RunPhase::Protected).await;
+    lab.sound();
+}
 
+#[tokio::test(start_paused = true)]
+async fn an_offer_to_reprotect_goes_with_the_wish_for_it() {
+    // SPEC: PL-8, SA-10
+    let mut lab = Lab::new(Latency::Realistic).await;
+    moved_and_committed(&mut lab).await;
     lab.lose_store().await;
-    lab.create(&moved).await;
+    lab.create(&shop().plan(&json!({"activeSite": "secondary"})))
+        .await;
     lab.until_phase("shop-1", RunPhase::Pending).await;
     lab.set_active("primary").await;
     lab.until_phase("shop-1", RunPhase::Cancelled).await;

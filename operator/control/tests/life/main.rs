@@ -13,6 +13,7 @@ mod cycle;
 mod directions;
 mod failback;
 mod guards;
+mod limits;
 mod overrides;
 mod points;
 mod schedule;

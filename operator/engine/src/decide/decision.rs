@@ -31,7 +31,9 @@ pub(crate) fn take(draft: &mut Draft<'_>, decision: &RunDecisionSpec) -> Result<
 
 /// The word is on record then; the run that reverses replication is another one.
 fn reprotect(draft: &Draft<'_>) -> Result<(), String> {
-    if draft.record.phase == RunPhase::Committed {
+    let cancelled = draft.view.shape.spec.kind == RunKind::Reprotect
+        && draft.record.phase == RunPhase::Cancelled;
+    if draft.record.phase == RunPhase::Committed || cancelled {
         return Ok(());
     }
     Err(format!(
@@ -77,12 +79,13 @@ fn cancel(draft: &mut Draft<'_>) -> Result<(), String> {
         .ok_or_else(|| refused(draft))
 }
 
-/// Nothing was done yet, so nothing goes back.
+/// It moves no machine, so nothing goes back: what was reversed stays so, the rest is not protected.
 fn give_up(draft: &mut Draft<'_>) -> Result<(), String> {
     if draft.go(RunEvent::GivenUp) {
+        draft.record.halt = None;
         return Ok(());
     }
-    Err("a reprotect that has begun is not cancelled: it moves no machine".into())
+    Err(refused(draft))
 }
 
 fn refused(draft: &Draft<'_>) -> String {

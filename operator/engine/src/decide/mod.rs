@@ -19,11 +19,12 @@ mod point;
 mod protect;
 mod reprotect;
 mod run;
+mod standing;
 mod start;
 mod view;
 mod wait;
 
-pub use admit::admitted;
+pub use admit::{Admitted, admitted};
 pub use drills::{DrillDue, DrillHeld, DrillsView, drill_due, followed_schedule};
 pub use guard::{GuardFacts, Guarded, guarded};
 pub use machine::{MachineStep, machine};
@@ -33,6 +34,10 @@ pub use reprotect::{
     NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,
 };
 pub use run::{Answer, RunStep, run};
+pub use standing::Standing;
 pub use start::{Held, Served, Start, start, withdrawn};
-pub use view::{ActionId, ActionReport, Around, Failure, MachineView, RunView, Shape, Sight};
+pub use view::{
+    ActionId, ActionReport, Around, Failure, MachineView, Machines, Places, Room, RunView, Shape,
+    Sight, SiteUse,
+};
 pub use wait::{Releaser, Wait, WaitReason};

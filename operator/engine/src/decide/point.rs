@@ -42,7 +42,7 @@ pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
 /// What starting the machine at this position would lose. Nothing is lost when it was stopped and its
 /// last changes were sent.
 pub(crate) fn loss(view: &RunView<'_>, index: usize) -> Option<Loss> {
-    let journal = view.machines[index].journal;
+    let journal = view.machines.machine(index).journal;
     if journal.left == Some(LeftProof::Synced) && takes_everything(choice(view)) {
         return Some(Loss {
             time: Duration::ZERO,
@@ -57,7 +57,13 @@ fn takes_everything(choice: &RecoveryPointChoice) -> bool {
 
 fn loss_of(view: &RunView<'_>, index: usize, at: Timestamp) -> Loss {
     // Until it left, the machine may have written; after that it did not.
-    let until = view.machines[index].journal.leave.at.unwrap_or(view.now);
+    let until = view
+        .machines
+        .machine(index)
+        .journal
+        .leave
+        .at
+        .unwrap_or(view.now);
     Loss {
         time: elapsed(at, until),
     }
@@ -71,7 +77,7 @@ fn choice<'a>(view: &RunView<'a>) -> &'a RecoveryPointChoice {
 }
 
 fn points<'a>(view: &RunView<'a>, index: usize) -> Option<&'a [Point]> {
-    let link = view.machines[index].sight.link.seen()?;
+    let link = view.machines.machine(index).sight.link.seen()?;
     Some(&link.points)
 }
 
@@ -80,7 +86,9 @@ fn points<'a>(view: &RunView<'a>, index: usize) -> Option<&'a [Point]> {
 fn common_instant(view: &RunView<'_>, set: usize, index: usize) -> Option<Timestamp> {
     let members: Vec<&[Point]> = view.shape.consistency[set]
         .iter()
-        .filter(|member| **member == index || view.machines[**member].journal.left.is_some())
+        .filter(|member| {
+            **member == index || view.machines.machine(**member).journal.left.is_some()
+        })
         .map(|member| points(view, *member).unwrap_or_default())
         .collect();
     let (first, others) = members.split_first()?;

@@ -54,6 +54,8 @@ pub enum Reprotect {
         towards: SiteRole,
         /// People that must approve it before it does anything.
         approvals: Option<u32>,
+        /// Whether it first commits failovers that are not proven to be committed.
+        commits: bool,
     },
     /// A person decides it, on this run.
     Awaits {
@@ -65,22 +67,21 @@ pub enum Reprotect {
 }
 
 /// Why a reprotect does not begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReprotectHeld {
-    /// Machines were found at the other site, and it cannot be told that their failover was committed.
-    Uncommitted {
-        /// So many.
-        machines: usize,
+    /// A person cancelled the run that would have done it, or was doing it.
+    Refused {
+        /// That run.
+        run: String,
     },
-    /// A person refused the run that would have done it.
-    Refused,
 }
 
 /// What follows for the replication of machines that moved.
 ///
 /// Where no run is on record the store was lost. What is found is adopted and nothing starts (SA-11); the
 /// run that would protect it is compiled all the same, and waits for a person: it shows what would be
-/// written over, and is what an approval is bound to (SA-5, PL-10).
+/// written over, and is what an approval is bound to (SA-5, PL-10). Where nothing proves that the failover
+/// was committed, that approval is the commit, too.
 pub fn reprotect(view: &ReprotectView<'_>) -> Reprotect {
     let Some(newest) = view.newest else {
         return adopted(view);
@@ -91,8 +92,11 @@ pub fn reprotect(view: &ReprotectView<'_>) -> Reprotect {
     );
     match (newest.kind, newest.phase) {
         (_, RunPhase::Committed) if moved => committed(view, &newest),
+        (RunKind::Reprotect, RunPhase::Cancelled) if newest.asked => asked_again(view),
         (RunKind::Reprotect, RunPhase::Cancelled) if newest.refused && view.unprotected > 0 => {
-            Reprotect::Held(ReprotectHeld::Refused)
+            Reprotect::Held(ReprotectHeld::Refused {
+                run: newest.name.to_owned(),
+            })
         }
         // It was withdrawn with the wish for it, and may be wished for again.
         (RunKind::Reprotect, RunPhase::Cancelled) => adopted(view),
@@ -107,6 +111,7 @@ fn committed(view: &ReprotectView<'_>, newest: &NewestRun<'_>) -> Reprotect {
         return Reprotect::Begin {
             towards: here.other(),
             approvals: None,
+            commits: false,
         };
     }
     if view.unprotected == 0 {
@@ -126,14 +131,26 @@ fn adopted(view: &ReprotectView<'_>) -> Reprotect {
     if view.declared != Some(here) {
         return Reprotect::Nothing;
     }
-    if view.uncommitted > 0 {
-        return Reprotect::Held(ReprotectHeld::Uncommitted {
-            machines: view.uncommitted,
-        });
-    }
     Reprotect::Begin {
         towards: here.other(),
         approvals: Some(view.approvals.unwrap_or(1)),
+        commits: view.uncommitted > 0,
+    }
+}
+
+/// A person wants what a person cancelled. Only what is irreversible is asked about once more.
+fn asked_again(view: &ReprotectView<'_>) -> Reprotect {
+    match adopted(view) {
+        Reprotect::Begin {
+            towards,
+            commits: false,
+            ..
+        } => Reprotect::Begin {
+            towards,
+            approvals: None,
+            commits: false,
+        },
+        other => other,
     }
 }
 
@@ -150,13 +167,10 @@ pub fn proven_committed(link: Option<&Link>, at: SiteRole, highest_epoch: u64) -
 impl fmt::Display for ReprotectHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uncommitted { machines } => write!(
+            Self::Refused { run } => write!(
                 f,
-                "nothing replicates, and of {machines} machines it cannot be told that their failover was \
-                 committed: nothing is written to the other site before that"
-            ),
-            Self::Refused => f.write_str(
-                "nothing replicates: the run that would reprotect it was cancelled by a person",
+                "nothing replicates: a person cancelled run {run}, and decides Reprotect on it where that \
+                 is to go on"
             ),
         }
     }
@@ -194,7 +208,11 @@ mod tests {
 
     fn begin(approvals: Option<u32>) -> Reprotect {
         let towards = HOME;
-        Reprotect::Begin { towards, approvals }
+        Reprotect::Begin {
+            towards,
+            approvals,
+            commits: false,
+        }
     }
 
     #[test]
@@ -231,12 +249,36 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_offered_for_a_failover_that_may_not_be_committed() {
-        // SPEC: FO-6, SA-5
+    fn approving_commits_a_failover_that_may_not_be_committed() {
+        // SPEC: FO-6, SA-5, SA-6
         let mut view = view(None);
         view.uncommitted = 1;
-        let held = ReprotectHeld::Uncommitted { machines: 1 };
-        assert_eq!(reprotect(&view), Reprotect::Held(held));
+        let begin = |commits| Reprotect::Begin {
+            towards: HOME,
+            approvals: Some(1),
+            commits,
+        };
+        assert_eq!(reprotect(&view), begin(true));
+        // Also where a person asks for it once more.
+        let mut run = newest(RunKind::Reprotect, RunPhase::Cancelled);
+        run.asked = true;
+        view.newest = Some(run);
+        assert_eq!(reprotect(&view), begin(true));
+    }
+
+    #[test]
+    fn what_a_person_cancelled_begins_when_a_person_says_so() {
+        // SPEC: SA-10, PL-10
+        let mut run = newest(RunKind::Reprotect, RunPhase::Cancelled);
+        // It was withdrawn with the wish for it.
+        assert_eq!(reprotect(&view(Some(run))), begin(Some(1)));
+        run.refused = true;
+        let held = ReprotectHeld::Refused {
+            run: "shop-1".into(),
+        };
+        assert_eq!(reprotect(&view(Some(run))), Reprotect::Held(held));
+        run.asked = true;
+        assert_eq!(reprotect(&view(Some(run))), begin(None));
     }
 
     #[test]
@@ -261,15 +303,5 @@ mod tests {
         assert!(!proven(&link(LinkState::Paused, away, None)));
         assert!(!proven(&link(LinkState::Replicating, HOME, Some(4))));
         assert!(!proven_committed(None, away, 4));
-    }
-
-    #[test]
-    fn what_a_person_refused_is_not_offered_again() {
-        // SPEC: SA-10
-        let mut run = newest(RunKind::Reprotect, RunPhase::Cancelled);
-        assert_eq!(reprotect(&view(Some(run))), begin(Some(1)));
-        run.refused = true;
-        let held = Reprotect::Held(ReprotectHeld::Refused);
-        assert_eq!(reprotect(&view(Some(run))), held);
     }
 }

@@ -10,6 +10,8 @@ use drover_api::{
 use drover_world::{Effect, FabricError, Instance, Link, Observed};
 use jiff::Timestamp;
 
+use super::standing::Standing;
+
 /// What is seen of one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sight {
@@ -52,6 +54,95 @@ pub struct MachineView<'a> {
     pub sight: &'a Sight,
     /// The last failure, where the last request failed.
     pub failure: Option<&'a Failure>,
+}
+
+/// The machines of a run, wherever they are kept.
+pub trait Machines: std::fmt::Debug {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The one at this position of the shape.
+    fn machine(&self, position: usize) -> MachineView<'_>;
+}
+
+impl Machines for Vec<MachineView<'_>> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn machine(&self, position: usize) -> MachineView<'_> {
+        self[position]
+    }
+}
+
+/// What a machine uses of a site while it acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SiteUse {
+    /// It stops there.
+    Stop,
+    /// It starts there.
+    Start,
+    /// It is copied from there in full.
+    Copy,
+}
+
+/// How many machines may act at a site at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Those that stop.
+    pub stops: u32,
+    /// Those that start.
+    pub starts: u32,
+    /// Those that are copied in full.
+    pub copies: u32,
+}
+
+impl Places {
+    /// As many as one likes.
+    pub const ANY: Self = Self {
+        stops: u32::MAX,
+        starts: u32::MAX,
+        copies: u32::MAX,
+    };
+
+    /// Those for one use.
+    pub fn of(&self, site_use: SiteUse) -> u32 {
+        match site_use {
+            SiteUse::Stop => self.stops,
+            SiteUse::Start => self.starts,
+            SiteUse::Copy => self.copies,
+        }
+    }
+}
+
+/// The places that both sites of a run have for it: what their limits leave that others do not use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// At the site that the run leaves.
+    pub source: Places,
+    /// At the site that it goes to.
+    pub target: Places,
+    /// The side that is left.
+    pub from: SiteRole,
+}
+
+impl Room {
+    /// Sites without limits.
+    pub fn any(from: SiteRole) -> Self {
+        Self {
+            source: Places::ANY,
+            target: Places::ANY,
+            from,
+        }
+    }
+
+    /// At one side.
+    pub(crate) fn at(&self, site: SiteRole) -> &Places {
+        if site == self.from {
+            &self.source
+        } else {
+            &self.target
+        }
+    }
 }
 
 /// A run as it was compiled, with what is derived from that once.
@@ -162,7 +253,11 @@ pub struct RunView<'a> {
     /// Its record.
     pub record: &'a RunRecord,
     /// Its machines, in the order of the shape.
-    pub machines: &'a [MachineView<'a>],
+    pub machines: &'a dyn Machines,
+    /// How they stand, in the same order.
+    pub standings: &'a [Standing],
+    /// What the sites have room for.
+    pub room: Room,
     /// Decisions about this run, oldest first.
     pub decisions: &'a [(&'a str, &'a RunDecisionSpec)],
     /// What came of actions that this process carried out.

@@ -252,7 +252,12 @@ pub const RUN: Table<RunPhase, RunEvent> = Table {
             P::Cancelled,
             &[I::SingleActive, I::OrderKept],
         ),
-        row(&[P::Pending], E::GivenUp, P::Cancelled, &[I::AsReviewed]),
+        row(
+            &[P::Pending, P::Reprotecting, P::Halted],
+            E::GivenUp,
+            P::Cancelled,
+            &[I::AsReviewed, I::WholeDisk],
+        ),
         row(
             &[P::Pending],
             E::ReverseBegun,

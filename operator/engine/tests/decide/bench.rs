@@ -14,8 +14,8 @@ use drover_api::{
     StepRef,
 };
 use drover_engine::decide::{
-    self, ActionId, ActionReport, Failure, MachineStep, MachineView, RunStep, RunView, Shape,
-    Sight, WaitReason,
+    self, ActionId, ActionReport, Failure, MachineStep, MachineView, Room, RunStep, RunView, Shape,
+    Sight, Standing, WaitReason,
 };
 use drover_world::{
     Disk, Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Point, Power,
@@ -77,6 +77,7 @@ pub fn spec(kind: RunKind, groups: &[u32]) -> RecoveryRunSpec {
         commit: Commit::default(),
         synchronization: None,
         approvals: None,
+        commits: false,
         location: FailbackLocation::default(),
         limits: RunLimits {
             stops: 100,
@@ -95,13 +96,14 @@ pub struct Bench {
     pub failures: Vec<Option<Failure>>,
     pub decisions: Vec<(String, RunDecisionSpec)>,
     pub reports: BTreeMap<ActionId, ActionReport>,
+    pub room: Room,
     pub intent_withdrawn: bool,
     pub now: Timestamp,
     /// Every effect that was asked for, in order.
     pub asked: Vec<(usize, Effect)>,
 }
 
-fn seen<T>(value: T) -> Observed<T> {
+pub fn seen<T>(value: T) -> Observed<T> {
     // Later than everything that the bench does.
     let at = at(1_000_000);
     Observed::Seen { value, at }
@@ -175,14 +177,17 @@ impl Bench {
             }
         }
         let count = machines.len();
+        let shape = Shape::of(spec, &machines);
+        let room = Room::any(shape.source());
         Self {
-            shape: Shape::of(spec, &machines),
+            shape,
             record: RunRecord::default(),
             journals: vec![MachineRunStatus::default(); count],
             sights: vec![protected(); count],
             failures: vec![None; count],
             decisions: vec![],
             reports: BTreeMap::new(),
+            room,
             intent_withdrawn: false,
             now: at(1000),
             asked: vec![],
@@ -206,10 +211,13 @@ impl Bench {
             .iter()
             .map(|(name, spec)| (name.as_str(), spec))
             .collect();
+        let standings = Standing::all(&self.shape, &self.record, &machines);
         look(&RunView {
             shape: &self.shape,
             record: &self.record,
             machines: &machines,
+            standings: &standings,
+            room: self.room,
             decisions: &decisions,
             actions: &self.reports,
             intent_withdrawn: self.intent_withdrawn,
@@ -237,7 +245,7 @@ impl Bench {
     /// Decides for all admitted machines once; what is asked is done at once.
     pub fn step_machines(&mut self) -> bool {
         let mut changed = false;
-        for index in self.view(decide::admitted) {
+        for index in self.view(decide::admitted).machines {
             match self.machine(index) {
                 MachineStep::Ensure(effect) => {
                     self.asked.push((index, effect));

@@ -4,5 +4,6 @@
 
 mod actions;
 mod bench;
+mod limits;
 mod movement;
 mod points;

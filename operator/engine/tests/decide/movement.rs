@@ -3,7 +3,7 @@
 use drover_api::common::{Direction, RunKind, SiteRole, SourceStop};
 use drover_api::value::Duration;
 use drover_api::{
-    BetweenPhases, Commit, CommitPolicy, DataSync, DecisionAction, LeftProof, RunLimits, RunPhase,
+    BetweenPhases, Commit, CommitPolicy, DataSync, DecisionAction, LeftProof, RunPhase,
     Synchronization,
 };
 use drover_engine::decide::{MachineStep, Releaser, WaitReason};
@@ -136,32 +136,6 @@ fn a_guest_that_ignores_its_shutdown_halts_a_planned_run_and_can_be_resumed() {
     assert_eq!(bench.record.epoch, epoch + 1);
     bench.settle();
     assert_eq!(bench.phase(), RunPhase::CommitPending);
-}
-
-#[test]
-fn limits_are_kept_and_places_go_in_order() {
-    // SPEC: PL-2
-    let mut run = spec(RunKind::PlannedFailover, &[5]);
-    run.limits = RunLimits {
-        stops: 2,
-        starts: 1,
-    };
-    let mut bench = Bench::new(run);
-    bench.step_run();
-    assert_eq!(bench.view(drover_engine::decide::admitted), [0, 1]);
-    bench.settle();
-    assert_eq!(bench.phase(), RunPhase::CommitPending);
-    let starts: Vec<_> = bench
-        .asked
-        .iter()
-        .filter(|(_, e)| matches!(e, Effect::Materialized { .. } | Effect::Started { .. }))
-        .map(|(index, _)| *index)
-        .collect();
-    assert_eq!(
-        starts,
-        [0, 0, 1, 1, 2, 2, 3, 3, 4, 4],
-        "one machine at a time"
-    );
 }
 
 #[test]

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use drover_api::common::{RunKind, SiteRole, Unfenced};
 use drover_api::{DecisionAction, MachineRunStatus, RunPhase, RunRecord, StepState};
-use drover_engine::decide::{self, MachineStep, MachineView, RunView, Shape, Sight};
+use drover_engine::decide::{
+    self, MachineStep, MachineView, Room, RunView, Shape, Sight, Standing,
+};
 use drover_engine::invariant::Invariant;
 use drover_world::{Effect, Observed};
 use jiff::{SignedDuration, Timestamp};
@@ -229,10 +231,13 @@ impl Scenario {
             .map(|action| format!("{action:?}"))
             .collect();
         let decisions: Vec<_> = names.iter().map(String::as_str).zip(&specs).collect();
+        let standings = Standing::all(shape, &view.store.record, &machines);
         decide(&RunView {
             shape,
             record: &view.store.record,
             machines: &machines,
+            standings: &standings,
+            room: Room::any(shape.source()),
             decisions: &decisions,
             actions: &BTreeMap::new(),
             intent_withdrawn: view.store.intent_withdrawn,

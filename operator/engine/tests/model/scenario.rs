@@ -177,6 +177,7 @@ pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
         commit: Commit::default(),
         synchronization: script.synchronization,
         approvals: None,
+        commits: false,
         location: FailbackLocation::default(),
         limits: RunLimits {
             stops: 100,

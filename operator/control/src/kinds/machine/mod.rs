@@ -33,7 +33,7 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     let Some(machine) = found else {
         context.failures().remove(key);
         context.asked().remove(key);
-        context.slots().leave(context, key);
+        context.slots().leave(context, &Key::Machine(key.clone()));
         return Ok(());
     };
     let snapshot = context.snapshot();
@@ -336,7 +336,7 @@ impl<'a> Case<'a> {
                 ProtectStep::Ensure(effect) => return Some(self.ensure(context, effect)),
                 ProtectStep::Wait(reason) => return Some(reason),
                 ProtectStep::Rest => {
-                    context.slots().leave(context, self.key);
+                    context.slots().leave(context, &self.slot());
                     return None;
                 }
             }
@@ -349,6 +349,19 @@ impl<'a> Case<'a> {
         annotations.is_some_and(|annotations| annotations.contains_key("drover.dev/resync-now"))
     }
 
+    /// Who takes a place for a copy.
+    fn slot(&self) -> Key {
+        Key::Machine(self.key.clone())
+    }
+
+    /// The site that a copy comes from.
+    fn copied_from(&self) -> &drover_api::value::SiteName {
+        let towards = self.link.seen().map(|link| link.towards);
+        self.place
+            .sites
+            .at(towards.unwrap_or(SiteRole::Secondary).other())
+    }
+
     /// Asks the replicator; a copy only within the limits of the site it comes from (PR-2).
     fn ensure(&self, context: &Arc<Context>, effect: Effect) -> WaitReason {
         let copies = matches!(
@@ -358,12 +371,12 @@ impl<'a> Case<'a> {
         if copies
             && !context
                 .slots()
-                .enter(context, &self.place.pair.primary, self.key)
+                .enter(context, self.copied_from(), &self.slot())
         {
             return WaitReason::Slot;
         }
         if !copies {
-            context.slots().leave(context, self.key);
+            context.slots().leave(context, &self.slot());
         }
         let seen = self
             .at

@@ -60,6 +60,7 @@ pub(crate) fn compile_again(
         RunKind::Reprotect => What::Reprotect {
             towards: to,
             approvals: run.spec.approvals,
+            commits: run.spec.commits,
         },
         RunKind::PlannedFailover => What::Failover {
             intent: Intent {

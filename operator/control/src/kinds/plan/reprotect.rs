@@ -60,7 +60,15 @@ impl Case<'_> {
                 next.held.push(held.to_string());
                 return Ok(None);
             }
-            Reprotect::Begin { towards, approvals } => What::Reprotect { towards, approvals },
+            Reprotect::Begin {
+                towards,
+                approvals,
+                commits,
+            } => What::Reprotect {
+                towards,
+                approvals,
+                commits,
+            },
         };
         let compiled = match self.compile(&what) {
             Ok(compiled) => compiled,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use drover_api::common::{RunKind, SiteRole};
-use drover_api::{DrillPhase, MachineRunStatus, RecoveryRun, RunDecisionSpec, RunRecord};
-use drover_engine::decide::{self, Failure, MachineView, RunView, Sight};
+use drover_api::{DrillPhase, RecoveryRun, RunDecisionSpec, RunRecord};
+use drover_engine::decide::{self, Failure, Room, RunView, Sight};
 use drover_world::ErrorClass;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -15,7 +15,6 @@ use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::drivers::{Place, step_name};
 
-static FRESH_JOURNAL: LazyLock<MachineRunStatus> = LazyLock::new(MachineRunStatus::default);
 static FRESH_RECORD: LazyLock<RunRecord> = LazyLock::new(RunRecord::default);
 
 /// Takes in what reached the run.
@@ -47,6 +46,7 @@ pub(crate) fn refresh(
             continue;
         };
         state.sights[position] = sight(&index, place, target);
+        state.stirred.insert(position);
     }
 }
 
@@ -61,6 +61,7 @@ fn journals(
     if all {
         for machine in cache.machine_runs_of(key) {
             if let Some(position) = state.positions.get(&ObjectKey::of(&*machine)) {
+                state.stirred.insert(*position);
                 state.journals[*position] = machine;
             }
         }
@@ -69,6 +70,7 @@ fn journals(
     for name in changed {
         let position = state.positions.get(name);
         if let (Some(position), Some(machine)) = (position, cache.machine_runs.get(name)) {
+            state.stirred.insert(*position);
             state.journals[*position] = std::sync::Arc::clone(machine);
         }
     }
@@ -96,9 +98,11 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
     {
         asked.open = false;
     }
-    let former = state.failures[position].take();
+    let former = state.failures.remove(&position);
     let Err(error) = answered.result else {
-        state.failures[position] = former.filter(|former| former.effect != answered.effect);
+        if let Some(other) = former.filter(|former| former.effect != answered.effect) {
+            state.failures.insert(position, other);
+        }
         return;
     };
     if error.epoch_seen.is_some_and(|seen| seen > answered.epoch) {
@@ -118,14 +122,15 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
     let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
     // A retry asks again.
     state.asked[position] = None;
-    state.failures[position] = Some(Failure {
+    let failure = Failure {
         effect: answered.effect,
         epoch: answered.epoch,
         error,
         attempts,
         at: answered.at,
         retry_at,
-    });
+    };
+    state.failures.insert(position, failure);
 }
 
 /// The pause before the next attempt, by the schedule of the machine's policy.
@@ -148,33 +153,29 @@ pub(crate) fn retry_pause(
     pause.as_std()
 }
 
-/// Shows the engine what is known of the run.
+fn record(run: &RecoveryRun) -> &RunRecord {
+    let status = run.status.as_ref();
+    status.map_or(&FRESH_RECORD, |status| &status.record)
+}
+
+/// Shows the engine what is known of the run. How many others act at its sites is added where it matters:
+/// see [`super::admitted`].
 pub(crate) fn view<T>(
     context: &Context,
     run: &RecoveryRun,
-    state: &RunState,
+    state: &mut RunState,
     decisions: &[(&str, &RunDecisionSpec)],
     look: impl FnOnce(&RunView<'_>) -> T,
 ) -> T {
-    let machines: Vec<MachineView<'_>> = state
-        .journals
-        .iter()
-        .zip(&state.sights)
-        .zip(&state.failures)
-        .map(|((machine, sight), failure)| MachineView {
-            journal: machine.status.as_ref().unwrap_or(&FRESH_JOURNAL),
-            sight,
-            failure: failure.as_ref(),
-        })
-        .collect();
-    let record = run
-        .status
-        .as_ref()
-        .map_or(&*FRESH_RECORD, |status| &status.record);
+    let record = record(run);
+    state.stand(record);
+    let machines = state.machines();
     look(&RunView {
         shape: &state.shape,
         record,
         machines: &machines,
+        standings: &state.standings,
+        room: Room::any(state.shape.source()),
         decisions,
         actions: &state.reports,
         intent_withdrawn: withdrawn(context, run, state),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use drover_api::common::RunKind;
 use drover_api::{RecoveryRun, RecoveryRunStatus, RunDecision, RunDecisionSpec, RunPhase};
-use drover_engine::decide::{self, MachineStep, RunStep, RunView, Wait, WaitReason};
+use drover_engine::decide::{self, MachineStep, Room, RunStep, RunView, Wait, WaitReason};
 use drover_engine::lifecycle::RUN;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -120,6 +120,7 @@ fn forget(context: &Arc<Context>, key: &ObjectKey) {
     runs.inboxes.remove(key);
     let released = runs.release(key);
     drop(runs);
+    context.slots().leave(context, &Key::Run(key.clone()));
     for machine in released {
         context.queue.add(Key::Machine(machine));
     }
@@ -156,7 +157,7 @@ async fn passes(
         let inbox = context.runs().take_inbox(key);
         looks::refresh(context, key, &run, state, inbox);
         let decisions = decisions(context, key);
-        let (step, machines) = decide(context, &run, state, &decisions);
+        let (step, machines) = decide(context, key, &run, state, &decisions);
         state.pace.passed(begun);
         if let Some(record) = step.record {
             let before = phase(&run);
@@ -232,8 +233,9 @@ fn bound<'a>(
 /// What the run does, and what its machines do unless its record is to be written first.
 fn decide(
     context: &Context,
+    key: &ObjectKey,
     run: &RecoveryRun,
-    state: &RunState,
+    state: &mut RunState,
     decisions: &[Arc<RunDecision>],
 ) -> (RunStep, Vec<(usize, MachineStep)>) {
     let bound = bound(run, decisions);
@@ -241,7 +243,7 @@ fn decide(
         let step = decide::run(view);
         let machines = match step.record {
             Some(_) => Vec::new(),
-            None => machine_steps(view),
+            None => machine_steps(view, &admitted(context, key, view)),
         };
         (step, machines)
     })
@@ -288,10 +290,31 @@ async fn carry_out(
     Ok(written)
 }
 
-fn machine_steps(view: &RunView<'_>) -> Vec<(usize, MachineStep)> {
-    decide::admitted(view)
-        .into_iter()
-        .map(|position| (position, decide::machine(view, position)))
+/// Who may act: the places at the sites are looked up and taken in one go, so that no two runs take the same.
+fn admitted(context: &Context, key: &ObjectKey, view: &RunView<'_>) -> Vec<usize> {
+    let holder = Key::Run(key.clone());
+    let sites = &view.shape.spec.sites;
+    let mut slots = context.slots();
+    let room = Room {
+        from: view.shape.source(),
+        source: slots.room(context, sites.at(view.shape.source()), &holder),
+        target: slots.room(context, sites.at(view.shape.target()), &holder),
+    };
+    let admitted = decide::admitted(&RunView { room, ..*view });
+    match admitted.holds {
+        Some((site, site_use, places)) => {
+            let places = (places, admitted.short);
+            slots.hold(context, &holder, sites.at(site), site_use, places);
+        }
+        None => slots.leave(context, &holder),
+    }
+    admitted.machines
+}
+
+fn machine_steps(view: &RunView<'_>, admitted: &[usize]) -> Vec<(usize, MachineStep)> {
+    admitted
+        .iter()
+        .map(|position| (*position, decide::machine(view, *position)))
         .filter(|(_, step)| !matches!(step, MachineStep::Rest))
         .collect()
 }
@@ -334,6 +357,7 @@ async fn write_outcomes(
         .try_collect()
         .await?;
     for (position, machine) in written.into_iter().flatten() {
+        state.stirred.insert(position);
         state.journals[position] = machine;
     }
     Ok(())
@@ -365,7 +389,7 @@ fn wake_later(
             _ => {}
         }
     }
-    for failure in state.failures.iter().flatten() {
+    for failure in state.failures.values() {
         if failure.retry_at > now {
             sooner(failure.retry_at);
         }

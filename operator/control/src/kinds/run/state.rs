@@ -2,11 +2,12 @@
 //! drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use drover_api::{Consistency, MachineRun, RecoveryRun};
+use drover_api::{Consistency, MachineRun, MachineRunStatus, RecoveryRun, RunRecord};
 use drover_engine::decide::{
-    ActionId, ActionReport, Failure, Releaser, Shape, Sight, Wait, WaitReason,
+    ActionId, ActionReport, Failure, MachineView, Machines, Releaser, Shape, Sight, Standing, Wait,
+    WaitReason,
 };
 use drover_world::{Effect, FabricError, Observed};
 use jiff::Timestamp;
@@ -27,7 +28,12 @@ pub(crate) struct RunState {
     /// Where the machines stand; nothing for one that is not protected any more.
     pub(crate) places: Vec<Option<Place>>,
     pub(crate) sights: Vec<Sight>,
-    pub(crate) failures: Vec<Option<Failure>>,
+    pub(crate) failures: BTreeMap<usize, Failure>,
+    /// How the machines stand by the epochs of the record that is looked at, and those of which something
+    /// changed since.
+    pub(crate) standings: Vec<Standing>,
+    stand_at: Option<(u64, u64)>,
+    pub(crate) stirred: BTreeSet<usize>,
     /// What each machine's drivers were asked for last.
     pub(crate) asked: Vec<Option<Asked>>,
     pub(crate) reports: BTreeMap<ActionId, ActionReport>,
@@ -107,7 +113,10 @@ impl RunState {
             journals: machine_runs,
             places,
             sights: vec![blind(); count],
-            failures: vec![None; count],
+            failures: BTreeMap::new(),
+            standings: Vec::new(),
+            stand_at: None,
+            stirred: BTreeSet::new(),
             asked: vec![None; count],
             reports: BTreeMap::new(),
             acting: BTreeSet::new(),
@@ -115,6 +124,62 @@ impl RunState {
             counted: None,
             pace: Pace::default(),
         }
+    }
+}
+
+/// The machines of a run as they are kept.
+#[derive(Debug)]
+pub(crate) struct Kept<'a> {
+    journals: &'a [Arc<MachineRun>],
+    sights: &'a [Sight],
+    failures: &'a BTreeMap<usize, Failure>,
+}
+
+static FRESH: LazyLock<MachineRunStatus> = LazyLock::new(MachineRunStatus::default);
+
+impl Machines for Kept<'_> {
+    fn count(&self) -> usize {
+        self.journals.len()
+    }
+
+    fn machine(&self, position: usize) -> MachineView<'_> {
+        let status = self.journals[position].status.as_ref();
+        MachineView {
+            journal: status.unwrap_or(&FRESH),
+            sight: &self.sights[position],
+            failure: self.failures.get(&position),
+        }
+    }
+}
+
+impl RunState {
+    /// The machines, as the engine looks at them.
+    pub(crate) fn machines(&self) -> Kept<'_> {
+        Kept {
+            journals: &self.journals,
+            sights: &self.sights,
+            failures: &self.failures,
+        }
+    }
+
+    /// Makes the standings those of a record: anew where a machine stirred, all of them for other epochs.
+    pub(crate) fn stand(&mut self, record: &RunRecord) {
+        let epochs = Some((record.epoch, record.movement_epoch));
+        let stirred = std::mem::take(&mut self.stirred);
+        if self.stand_at == epochs {
+            for position in stirred {
+                let machines = self.machines();
+                let standing = Standing::of(&self.shape, record, &machines.machine(position));
+                self.standings[position] = standing;
+            }
+        } else {
+            self.standings = Standing::all(&self.shape, record, &self.machines());
+            self.stand_at = epochs;
+        }
+        debug_assert_eq!(
+            self.standings,
+            Standing::all(&self.shape, record, &self.machines())
+        );
     }
 }
 
@@ -129,7 +194,7 @@ impl RunState {
             return;
         }
         // The instant of a retry differs from machine to machine; what failed does not.
-        let reason = match (&wait.reason, &self.failures[position]) {
+        let reason = match (&wait.reason, self.failures.get(&position)) {
             (WaitReason::Retry { .. }, Some(failure)) => WaitReason::Mending {
                 error: failure.error.message.clone(),
             },

@@ -8,9 +8,9 @@ use drover_api::conditions::COMMIT_PENDING;
 use drover_api::value::Duration as ApiDuration;
 use drover_api::{
     ActionKind, ActionState, DecisionOutcome, PhaseEntry, RecoveryRun, RecoveryRunSpec,
-    RecoveryRunStatus, RunCounts, RunDecision, RunPhase, RunRecord, StepState,
+    RecoveryRunStatus, RunCounts, RunDecision, RunPhase, RunRecord,
 };
-use drover_engine::decide::{Releaser, Wait, WaitReason};
+use drover_engine::decide::{Releaser, Standing, Wait, WaitReason};
 use jiff::Timestamp;
 
 use super::state::RunState;
@@ -93,30 +93,19 @@ pub(crate) fn entered(status: &mut RecoveryRunStatus, now: Timestamp) {
 }
 
 /// Counts, and what was reached of the objectives.
-fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, now: Timestamp) {
-    let mut counts = RunCounts::default();
-    let mut worst = None;
-    for machine in &state.journals {
-        let Some(journal) = &machine.status else {
-            continue;
-        };
-        let entered = journal.enter.state == StepState::Done
-            && journal.enter.epoch >= status.record.movement_epoch;
-        let failed = [
-            &journal.leave,
-            &journal.enter,
-            &journal.back,
-            &journal.synchronize,
-        ]
-        .iter()
-        .any(|step| step.state == StepState::Failed && step.epoch >= status.record.epoch);
-        counts.left += u32::from(journal.leave.state == StepState::Done);
-        counts.healthy += u32::from(entered);
-        counts.failed += u32::from(failed);
-        let loss = journal.point.as_ref().and_then(|point| point.loss.as_ref());
-        worst = worst.max(loss.map(ApiDuration::as_std));
-    }
-    status.machines = counts;
+fn reached(
+    run: &RecoveryRun,
+    state: &mut RunState,
+    status: &mut RecoveryRunStatus,
+    now: Timestamp,
+) {
+    state.stand(&status.record);
+    let (left, healthy, failed) = Standing::counts(&state.standings);
+    status.machines = RunCounts {
+        left,
+        healthy,
+        failed,
+    };
     let up = matches!(
         status.record.phase,
         RunPhase::CommitPending | RunPhase::Standing
@@ -132,8 +121,18 @@ fn reached(run: &RecoveryRun, state: &RunState, status: &mut RecoveryRunStatus, 
     // Another recovery point means another loss (FO-4, FO-5).
     status.rpo = match run.spec.kind {
         RunKind::PlannedFailover => Some(ApiDuration::ZERO),
-        _ => worst.map(ApiDuration::from_std),
+        _ => worst_loss(state).map(ApiDuration::from_std),
     };
+}
+
+fn worst_loss(state: &RunState) -> Option<Duration> {
+    let journals = state
+        .journals
+        .iter()
+        .filter_map(|machine| machine.status.as_ref());
+    let points = journals.filter_map(|journal| journal.point.as_ref());
+    let losses = points.filter_map(|point| point.loss.as_ref());
+    losses.map(ApiDuration::as_std).max()
 }
 
 /// Conditions as kstatus reads them: waiting for a person is no reconciling (KU-1).

@@ -142,11 +142,12 @@ impl Situation {
             RunKind::Reprotect => {
                 self.possible(
                     RunEvent::GivenUp,
-                    "a reprotect is cancelled while it waits for an approval",
+                    "a reprotect is cancelled before its machines are protected",
                 )?;
                 let sentences = vec![format!(
-                    "nothing was done yet: the machines stay at {}, and nothing replicates",
-                    self.source()
+                    "the machines stay at {}; what does not replicate to {} yet is not protected",
+                    self.source(),
+                    self.target()
                 )];
                 let decisions = vec![Decided::just(DecisionAction::Cancel)];
                 return Ok(self.proposal(sentences, false, decisions));
@@ -319,21 +320,45 @@ impl Situation {
     }
 
     fn reprotect(&self) -> Result<Proposal, Failure> {
-        if self.phase() != RunPhase::Committed {
-            return Err(self.refused("machines are reprotected once their failover is committed"));
-        }
-        let sentences = vec![format!(
-            "{} replicate from {} to {} then; what is at {} is overwritten with it",
-            words::machines(self.run.spec.machines),
-            self.target(),
-            self.source(),
-            self.source()
-        )];
+        let sentences = match (self.run.spec.kind, self.phase()) {
+            (RunKind::Reprotect, RunPhase::Cancelled) => {
+                vec![self.overwrites(&self.source(), &self.target())]
+            }
+            (_, RunPhase::Committed) => vec![self.overwrites(&self.target(), &self.source())],
+            _ => {
+                let what = "machines are reprotected once their failover is committed";
+                return Err(self.refused(what));
+            }
+        };
         Ok(self.proposal(
             sentences,
             true,
             vec![Decided::just(DecisionAction::Reprotect)],
         ))
+    }
+
+    fn overwrites(&self, from: &str, to: &str) -> String {
+        format!(
+            "{} replicate from {from} to {to} then; what is at {to} is overwritten with it",
+            words::machines(self.run.spec.machines),
+        )
+    }
+
+    /// What a run does that waits for its approval.
+    fn begins(&self) -> Vec<String> {
+        let (source, target) = (self.source(), self.target());
+        if self.run.spec.kind != RunKind::Reprotect {
+            let machines = words::machines(self.run.spec.machines);
+            return vec![format!("it moves {machines} from {source} to {target}")];
+        }
+        let mut sentences = vec![self.overwrites(&source, &target)];
+        if self.run.spec.commits {
+            sentences.push(format!(
+                "nobody remembers the failover to {source}, and it is not proven to be committed: this \
+                 commits it, and its other recovery points go"
+            ));
+        }
+        sentences
     }
 
     /// The run as a whole, before it does anything.
@@ -356,21 +381,14 @@ impl Situation {
                 hint: format!("it needs {needed} different people"),
             });
         }
-        let sentences = vec![
-            format!(
-                "it moves {} from {} to {}",
-                words::machines(self.run.spec.machines),
-                self.source(),
-                self.target()
-            ),
-            format!(
-                "{} of {needed} approvals are there",
-                record.approved_by.len()
-            ),
-        ];
+        let mut sentences = self.begins();
+        sentences.push(format!(
+            "{} of {needed} approvals are there",
+            record.approved_by.len()
+        ));
         Ok(self.proposal(
             sentences,
-            false,
+            self.run.spec.commits,
             vec![Decided::just(DecisionAction::Approve)],
         ))
     }

@@ -1,6 +1,6 @@
 //! Steps that only move data: synchronising back, committing, reversing.
 
-use drover_world::{Effect, LinkState};
+use drover_world::{Effect, Link, LinkState};
 
 use super::MachineStep::Ensure;
 use super::{Case, Held, MachineStep, StepName, wait};
@@ -42,6 +42,12 @@ impl Case<'_> {
         })
     }
 
+    /// Whether the failover that made the machine where it runs was committed.
+    fn committed(&self, link: &Link) -> bool {
+        let made = self.view.sight.source.seen().and_then(|seen| seen.made_at);
+        made.is_none_or(|made| link.committed.is_some_and(|epoch| epoch >= made))
+    }
+
     pub(super) fn reverse(&self) -> MachineStep {
         let towards = self.shape.target();
         match self.held(&self.view.sight.target, towards) {
@@ -53,6 +59,10 @@ impl Case<'_> {
         };
         if link.towards == towards && link.state == LinkState::Replicating {
             return self.done(StepName::Reverse);
+        }
+        // The person who approved the run did so knowing that this commits the failover (SA-11).
+        if self.shape.spec.commits && !self.committed(link) {
+            return Ensure(Effect::Committed { left: towards });
         }
         Ensure(Effect::Reversed { towards })
     }

@@ -119,7 +119,7 @@ impl<'a> Case<'a> {
             shape,
             record: run.record,
             group,
-            view: run.machines[index],
+            view: run.machines.machine(index),
             index,
         }
     }

@@ -3,6 +3,8 @@
 mod phases;
 mod tally;
 
+use std::borrow::Cow;
+
 use drover_api::common::RunKind;
 use drover_api::{
     ActionRecord, ActionState, DecisionEntry, DecisionOutcome, GroupRecord, Halt, RunPhase,
@@ -11,6 +13,7 @@ use drover_api::{
 
 use super::action::state;
 use super::decision;
+use super::standing::Standing;
 use super::view::{ActionId, Around, RunView};
 use super::wait::{Wait, WaitReason};
 use crate::lifecycle::{BEFORE_ENTRY, RUN, RunEvent};
@@ -64,6 +67,9 @@ const PHASES: usize = 16;
 pub(crate) struct Draft<'a> {
     pub(crate) view: &'a RunView<'a>,
     pub(crate) record: RunRecord,
+    /// How the machines stand by the epochs of `record`.
+    standings: Cow<'a, [Standing]>,
+    stand_at: Epochs,
     pub(crate) actions: Vec<(ActionId, u32)>,
     waits: Vec<Wait>,
     answers: Vec<Answer>,
@@ -81,6 +87,8 @@ impl<'a> Draft<'a> {
         Self {
             view,
             record,
+            standings: Cow::Borrowed(view.standings),
+            stand_at: epochs(view.record),
             actions: Vec::new(),
             waits: Vec::new(),
             answers: Vec::new(),
@@ -93,6 +101,16 @@ impl<'a> Draft<'a> {
             answers: self.answers,
             actions: self.actions,
             waits: self.waits,
+        }
+    }
+
+    /// Makes the standings those of the record's epochs.
+    fn stand(&mut self) {
+        let epochs = epochs(&self.record);
+        if self.stand_at != epochs {
+            let all = Standing::all(self.view.shape, &self.record, self.view.machines);
+            self.standings = Cow::Owned(all);
+            self.stand_at = epochs;
         }
     }
 
@@ -259,12 +277,20 @@ impl<'a> Draft<'a> {
             }
             // One that a person asked for goes on: also a way back needs the replication.
             RunKind::Reprotect => {
-                if self.view.shape.spec.approvals.is_some() {
+                let waits = self.record.phase == RunPhase::Pending;
+                if waits && self.view.shape.spec.approvals.is_some() {
                     self.go(RunEvent::GivenUp);
                 }
             }
         }
     }
+}
+
+/// What standings follow from besides the machines.
+type Epochs = (u64, u64);
+
+fn epochs(record: &RunRecord) -> Epochs {
+    (record.epoch, record.movement_epoch)
 }
 
 fn empty_group(spec: &drover_api::RunGroup) -> GroupRecord {

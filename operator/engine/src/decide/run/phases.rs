@@ -1,20 +1,21 @@
 //! What each phase of a run releases, and when it is over.
 
 use drover_api::common::RunKind;
-use drover_api::{BetweenPhases, CommitPolicy, DataSync, RunPhase, StepRecord, StepState};
-use drover_world::{LinkState, Power};
+use drover_api::{BetweenPhases, CommitPolicy, DataSync, RunPhase, StepState};
 
-use super::tally::{Tally, moved};
+use super::tally::Tally;
 use super::{Draft, empty_group};
 use crate::decide::action::{self, Side};
 use crate::decide::machine::elapsed;
 use crate::decide::point;
-use crate::decide::view::{Around, MachineView, done_in_movement, failed_now};
+use crate::decide::standing::Standing;
+use crate::decide::view::Around;
 use crate::decide::wait::WaitReason;
 use crate::lifecycle::RunEvent;
 
 impl Draft<'_> {
     pub(super) fn advance(&mut self) {
+        self.stand();
         match self.record.phase {
             RunPhase::Pending => self.pending(),
             RunPhase::Synchronizing => self.synchronizing(),
@@ -23,16 +24,16 @@ impl Draft<'_> {
             RunPhase::Entering => self.entering(),
             RunPhase::CommitPending => self.commit_pending(),
             RunPhase::Committing => {
-                self.all(|journal| &journal.commit, RunEvent::AllCommitted);
+                self.all(|standing| standing.commit, RunEvent::AllCommitted);
             }
             RunPhase::Rebuilding => self.withdrawing(RunEvent::AllWithdrawnToRebuild),
             RunPhase::Withdrawing => self.withdrawing(RunEvent::AllWithdrawn),
             RunPhase::Returning => self.returning(),
             RunPhase::Reprotecting => {
-                self.all(|journal| &journal.reverse, RunEvent::AllReversed);
+                self.all(|standing| standing.reverse, RunEvent::AllReversed);
             }
             RunPhase::CleaningUp => {
-                self.all(|journal| &journal.clean_up, RunEvent::AllCleanedUp);
+                self.all(|standing| standing.clean_up, RunEvent::AllCleanedUp);
             }
             RunPhase::Halted => self.wait(WaitReason::Resume),
             RunPhase::Committed
@@ -77,19 +78,8 @@ impl Draft<'_> {
             self.go(event);
             return;
         }
-        let target = self.view.shape.target();
-        let replicates =
-            |machine: &MachineView<'_>| {
-                machine.sight.link.seen().is_some_and(|link| {
-                    link.towards == target && link.state == LinkState::Replicating
-                })
-            };
-        let missing = self
-            .view
-            .machines
-            .iter()
-            .filter(|machine| !replicates(machine))
-            .count();
+        let standings = self.standings.iter();
+        let missing = standings.filter(|standing| !standing.replicates).count();
         if missing > 0 {
             self.wait(WaitReason::InitialReplication { machines: missing });
         } else {
@@ -98,7 +88,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn synchronizing(&mut self) {
-        let tally = self.tally(0..self.view.machines.len(), |journal| &journal.synchronize);
+        let tally = self.tally(|standing| standing.synchronize);
         if tally.failed > 0 {
             self.halt(format!(
                 "{} machines could not be synchronised",
@@ -129,8 +119,8 @@ impl Draft<'_> {
     /// travel meanwhile (PL-3).
     pub(super) fn leaving(&mut self) {
         let shape = self.view.shape;
-        let tallies: Vec<Tally> = self.by_group(Self::left);
-        let running: Vec<Tally> = self.by_group(Self::off);
+        let tallies: Vec<Tally> = self.by_group(|standing| standing.leave);
+        let running: Vec<Tally> = self.by_group(|standing| standing.off);
         for group in 0..tallies.len() {
             let free = shape.dependents[group]
                 .iter()
@@ -150,27 +140,6 @@ impl Draft<'_> {
         }
     }
 
-    /// Whether a machine is out of the way of what it depends on: it left, finally failed to, or is off
-    /// at the source and held there.
-    pub(super) fn off(&self, machine: &MachineView<'_>) -> StepState {
-        let held = machine.sight.source.seen().is_some_and(|seen| {
-            let off = matches!(seen.power, Power::Off | Power::StartFailed);
-            off && seen.epoch == self.record.epoch
-        });
-        match self.left(machine) {
-            StepState::Pending if held => StepState::Done,
-            state => state,
-        }
-    }
-
-    pub(super) fn left(&self, machine: &MachineView<'_>) -> StepState {
-        let leave = &machine.journal.leave;
-        match leave.state {
-            StepState::Failed if !failed_now(leave, &self.record) => StepState::Pending,
-            state => state,
-        }
-    }
-
     /// What a start would lose is within what is declared, or a person accepted it (FO-4, SA-8).
     pub(super) fn loss_is_acceptable(&mut self) -> bool {
         let spec = &self.view.shape.spec;
@@ -180,8 +149,8 @@ impl Draft<'_> {
         if self.view.shape.planned() || self.record.accepted.data_loss {
             return true;
         }
-        let worst = (0..self.view.machines.len())
-            .filter(|index| self.view.machines[*index].journal.left.is_some())
+        let worst = (0..self.view.machines.count())
+            .filter(|index| self.view.machines.machine(*index).journal.left.is_some())
             .map(|index| point::loss(self.view, index))
             .collect::<Option<Vec<_>>>();
         let Some(losses) = worst else {
@@ -205,7 +174,7 @@ impl Draft<'_> {
     /// Groups start in order: actions before, machines, actions after (PL-1, PL-4).
     pub(super) fn entering(&mut self) {
         let shape = self.view.shape;
-        let tallies: Vec<Tally> = self.by_group(Self::entered_state);
+        let tallies: Vec<Tally> = self.by_group(|standing| standing.enter);
         if shape.planned() {
             let failed: usize = tallies.iter().map(|tally| tally.failed).sum();
             if failed > 0 {
@@ -278,19 +247,6 @@ impl Draft<'_> {
         action::advance(self, group, Around::After)
     }
 
-    pub(super) fn entered_state(&self, machine: &MachineView<'_>) -> StepState {
-        let journal = machine.journal;
-        if done_in_movement(&journal.enter, &self.record) {
-            return StepState::Done;
-        }
-        let drill = self.view.shape.spec.kind == RunKind::TestFailover;
-        let stayed = !drill && failed_now(&journal.leave, &self.record);
-        if stayed || failed_now(&journal.enter, &self.record) {
-            return StepState::Failed;
-        }
-        StepState::Pending
-    }
-
     pub(super) fn commit_pending(&mut self) {
         if self.view.intent_withdrawn {
             self.wait(WaitReason::ChangedMind);
@@ -318,8 +274,7 @@ impl Draft<'_> {
     /// Machines stop at the target in reverse order, to be rebuilt or to go back.
     pub(super) fn withdrawing(&mut self, done: RunEvent) {
         let shape = self.view.shape;
-        let tallies: Vec<Tally> =
-            self.by_group(|draft, machine| moved(&machine.journal.withdraw, &draft.record));
+        let tallies: Vec<Tally> = self.by_group(|standing| standing.withdraw);
         for group in 0..tallies.len() {
             let free = shape.dependents[group]
                 .iter()
@@ -342,8 +297,7 @@ impl Draft<'_> {
     /// Machines start again at the source, in order.
     pub(super) fn returning(&mut self) {
         let shape = self.view.shape;
-        let tallies: Vec<Tally> =
-            self.by_group(|draft, machine| moved(&machine.journal.back, &draft.record));
+        let tallies: Vec<Tally> = self.by_group(|standing| standing.back);
         for group in 0..tallies.len() {
             let ready = shape.dependencies[group]
                 .iter()
@@ -369,12 +323,8 @@ impl Draft<'_> {
     }
 
     /// All machines do one step, in no order.
-    pub(super) fn all(
-        &mut self,
-        step: fn(&drover_api::MachineRunStatus) -> &StepRecord,
-        done: RunEvent,
-    ) {
-        let tally = self.tally(0..self.view.machines.len(), step);
+    pub(super) fn all(&mut self, step: fn(&Standing) -> StepState, done: RunEvent) {
+        let tally = self.tally(step);
         if tally.failed > 0 {
             self.halt(format!("{} machines failed", tally.failed));
         }

@@ -1,9 +1,9 @@
 //! How the machines of a run, or of its groups, stand in one step.
 
-use drover_api::{RunRecord, StepRecord, StepState};
+use drover_api::StepState;
 
 use super::Draft;
-use crate::decide::view::{MachineView, done_in_movement, failed_now};
+use crate::decide::standing::Standing;
 use crate::decide::wait::WaitReason;
 
 /// How the machines of a group, or of the whole run, stand in one step.
@@ -13,36 +13,29 @@ pub(super) struct Tally {
     pub(super) failed: usize,
 }
 
+impl Tally {
+    fn add(&mut self, state: StepState) {
+        match state {
+            StepState::Done => {}
+            StepState::Failed => self.failed += 1,
+            StepState::Pending => self.pending += 1,
+        }
+    }
+}
+
 impl Draft<'_> {
-    pub(super) fn tally(
-        &self,
-        machines: impl Iterator<Item = usize>,
-        step: fn(&drover_api::MachineRunStatus) -> &StepRecord,
-    ) -> Tally {
+    pub(super) fn tally(&self, step: impl Fn(&Standing) -> StepState) -> Tally {
         let mut tally = Tally::default();
-        for index in machines {
-            let step = step(self.view.machines[index].journal);
-            match step.state {
-                StepState::Done => {}
-                StepState::Failed if failed_now(step, &self.record) => tally.failed += 1,
-                StepState::Failed | StepState::Pending => tally.pending += 1,
-            }
+        for standing in self.standings.iter() {
+            tally.add(step(standing));
         }
         tally
     }
 
-    pub(super) fn by_group(
-        &self,
-        state: impl Fn(&Self, &MachineView<'_>) -> StepState,
-    ) -> Vec<Tally> {
+    pub(super) fn by_group(&self, step: impl Fn(&Standing) -> StepState) -> Vec<Tally> {
         let mut tallies = vec![Tally::default(); self.view.shape.machines.len()];
-        for (index, machine) in self.view.machines.iter().enumerate() {
-            let tally = &mut tallies[self.view.shape.group_of[index]];
-            match state(self, machine) {
-                StepState::Done => {}
-                StepState::Failed => tally.failed += 1,
-                StepState::Pending => tally.pending += 1,
-            }
+        for (standing, group) in self.standings.iter().zip(&self.view.shape.group_of) {
+            tallies[*group].add(step(standing));
         }
         tallies
     }
@@ -52,16 +45,5 @@ impl Draft<'_> {
             pending,
             phase: self.record.phase,
         });
-    }
-}
-
-/// How a step of the present movement stands.
-pub(super) fn moved(step: &StepRecord, record: &RunRecord) -> StepState {
-    if done_in_movement(step, record) {
-        StepState::Done
-    } else if failed_now(step, record) {
-        StepState::Failed
-    } else {
-        StepState::Pending
     }
 }

@@ -9,7 +9,6 @@ use drover_engine::decide::Failure;
 use drover_fabric::{Clock, Registry};
 use kube::Client;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::cache::{Cache, ObjectKey};
 use crate::declaration::Memo;
@@ -92,7 +91,6 @@ pub(crate) struct Context {
     runs: Mutex<Runs>,
     failures: Mutex<BTreeMap<ObjectKey, Failure>>,
     asked: Mutex<BTreeMap<ObjectKey, Asked>>,
-    written: Mutex<BTreeMap<ObjectKey, Instant>>,
     slots: Mutex<Slots>,
     unread: Mutex<Unread>,
     tasks: Mutex<JoinSet<()>>,
@@ -143,7 +141,6 @@ impl Context {
             runs: Mutex::default(),
             failures: Mutex::default(),
             asked: Mutex::default(),
-            written: Mutex::default(),
             slots: Mutex::default(),
             unread: Mutex::default(),
             tasks: Mutex::default(),
@@ -179,11 +176,6 @@ impl Context {
     /// What was asked last for each protected machine, outside of runs.
     pub(crate) fn asked(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Asked>> {
         lock(&self.asked)
-    }
-
-    /// When the status of each protected machine was written last by this process.
-    pub(crate) fn written(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Instant>> {
-        lock(&self.written)
     }
 
     /// The objects that cannot be read.

@@ -14,7 +14,6 @@ use drover_engine::decide::{self, Failure, Prerequisite, ProtectStep, ProtectVie
 use drover_engine::lifecycle::{MACHINE, RUN};
 use drover_world::{Effect, FabricError, Instance, Link, LinkState, Observed, Power, Stamp};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::cache::ObjectKey;
 use crate::conditions::Conditions;
@@ -48,14 +47,13 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     }
     case.describe(&mut status, wait.as_ref());
     case.wake_later(context, &status, wait.as_ref());
-    if !worth_writing(context, key, machine.status.as_ref(), &status, &case) {
+    if !worth_writing(machine.status.as_ref(), &status, &case) {
         return Ok(());
     }
     case.tell(context, status.phase);
     let mut next = (*machine).clone();
     next.status = Some(status);
     context.replace_status(next).await?;
-    context.written().insert(key.clone(), Instant::now());
     Ok(())
 }
 
@@ -521,8 +519,6 @@ fn note(
 /// Whether a status says something new. Figures that grow all the time are written when the threshold's
 /// third has passed, not before.
 fn worth_writing(
-    context: &Context,
-    key: &ObjectKey,
     before: Option<&ProtectedMachineStatus>,
     now: &ProtectedMachineStatus,
     case: &Case<'_>,
@@ -554,8 +550,14 @@ fn worth_writing(
         return true;
     }
     let third = case.policy.rpo_threshold.as_std() / 3;
-    let written = context.written().get(key).copied();
-    written.is_none_or(|written| written.elapsed() >= third)
+    told_at(before).is_none_or(|told| case.now.duration_since(told).unsigned_abs() >= third)
+}
+
+/// When the figures of a status were written: it says how old its newest point was then.
+fn told_at(status: &ProtectedMachineStatus) -> Option<jiff::Timestamp> {
+    let seen = status.replication.as_ref()?;
+    let age = seen.rpo.as_ref()?.as_std();
+    seen.newest_point?.checked_add(age).ok()
 }
 
 async fn note_missing(

@@ -14,6 +14,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// Machines run at the target and a commit or a cancel is awaited (FO-5).
 pub const COMMIT_PENDING: &str = "CommitPending";
+/// A run, or a step of it, does not go on before people approve it (PL-4, PL-10).
+pub const APPROVAL_PENDING: &str = "ApprovalPending";
 /// Machines replicate and can be recovered.
 pub const PROTECTED: &str = "Protected";
 /// Another group or plan claims the same machine (PR-11).

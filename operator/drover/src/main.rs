@@ -28,17 +28,26 @@ mod tables;
 mod text;
 mod up;
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use cli::Cli;
 use exit::Exit;
 use output::Output;
 
 fn main() -> ExitCode {
-    let exit = match Cli::try_parse() {
+    let mut arguments = std::env::args_os();
+    let invoked = Invoked::by(arguments.next().as_deref());
+    if invoked == Invoked::ByKubectlToComplete {
+        let mut output = Output::new(output::Color::Never);
+        let result = commands::complete_for_kubectl(arguments, &mut output);
+        return conclude(result, &mut output).into();
+    }
+    let exit = match parse(invoked, arguments) {
         Ok(cli) => {
             let mut output = Output::new(cli.look.choice());
             let result = commands::run(cli.command, &mut output);
@@ -47,6 +56,41 @@ fn main() -> ExitCode {
         Err(answer) => usage(&answer),
     };
     exit.into()
+}
+
+/// As what the program was called. As `kubectl-drover` on the search path it is a plugin of `kubectl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Invoked {
+    Directly,
+    ByKubectl,
+    ByKubectlToComplete,
+}
+
+impl Invoked {
+    fn by(name: Option<&OsStr>) -> Self {
+        let name = name
+            .and_then(|name| Path::new(name).file_stem())
+            .and_then(OsStr::to_str);
+        match name {
+            Some("kubectl-drover") => Self::ByKubectl,
+            Some("kubectl_complete-drover") => Self::ByKubectlToComplete,
+            _ => Self::Directly,
+        }
+    }
+
+    /// What people type to call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Directly => "drover",
+            Self::ByKubectl | Self::ByKubectlToComplete => "kubectl drover",
+        }
+    }
+}
+
+fn parse(invoked: Invoked, arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let command = Cli::command().bin_name(invoked.name());
+    let all = std::iter::once(invoked.name().into()).chain(arguments);
+    Cli::from_arg_matches(&command.try_get_matches_from(all)?)
 }
 
 /// Says what went wrong, where something did, and leaves nothing unsaid in a buffer.

@@ -12,8 +12,8 @@ pub struct Word {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Who decides [default: the user of the operating system]. In a cluster, admission makes this
-    /// whoever is logged in
+    /// Who decides [default: whom the cluster knows, else the user of the operating system]. In a
+    /// cluster, admission takes no other name than that of whoever is logged in
     #[arg(long, value_name = "WHO")]
     pub by: Option<String>,
     /// Do nothing unless the run has this digest

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use drover_api::KindInfo;
-use kube::api::DynamicObject;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::{DynamicObject, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Api, Client, Config};
 
@@ -50,6 +51,24 @@ impl Access {
     /// The client.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Who we are to the cluster; nothing where it knows nobody by name, as the embedded API.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn user(&self) -> Result<Option<String>, Failure> {
+        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let asked = SelfSubjectReview::default();
+        match api.create(&PostParams::default(), &asked).await {
+            Ok(answer) => Ok(answer
+                .status
+                .and_then(|status| status.user_info)
+                .and_then(|user| user.username)),
+            // Not served, or not for everybody.
+            Err(kube::Error::Api(status)) if matches!(status.code, 403..=405) => Ok(None),
+            Err(error) => Err(failed("ask the cluster who decides")(error)),
+        }
     }
 
     /// The namespace that is meant where none is named.

@@ -23,6 +23,8 @@ use std::path::PathBuf;
 
 use drover_manifest::Renderer;
 
+pub use completions::for_kubectl as complete_for_kubectl;
+
 use crate::cli::Command;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -32,6 +32,11 @@ fn decisions(world: &World) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
+fn whoami(world: &World) -> Value {
+    let review = world.kubectl(&["auth", "whoami", "-o", "json"]).fine();
+    review.json()["status"]["userInfo"]["username"].clone()
+}
+
 #[test]
 fn a_commit_is_bound_to_the_run_and_to_what_was_shown() {
     // SPEC: PL-10
@@ -68,8 +73,13 @@ fn a_commit_is_bound_to_the_run_and_to_what_was_shown() {
     assert_eq!(spec["digest"], DIGEST);
     assert_eq!(
         (&spec["by"], &spec["reason"]),
-        (&json!("kim"), &json!("checked"))
+        // Whom the cluster knows, not whom the operating system does.
+        (&whoami(&world), &json!("checked"))
     );
+    let named = ["commit", "shop-1", "--yes", "--no-wait", "--by", "lee"];
+    world.drover(&named).fine();
+    let by = |decision: &Value| decision["spec"]["by"].clone();
+    assert!(self::decisions(&world).iter().map(by).any(|by| by == "lee"));
 }
 
 #[test]

@@ -7,4 +7,5 @@
 mod applying;
 mod deciding;
 mod looking;
+mod plugin;
 mod world;

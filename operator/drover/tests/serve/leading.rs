@@ -162,7 +162,7 @@ fn a_failover_outlives_the_process_that_leads() {
     println!("killed: another leads after {:.1?}", killed.elapsed());
     second.until("heard everything that there is");
     println!("killed: it works after {:.1?}", killed.elapsed());
-    let approval = "--for=jsonpath={.status.phase}=Entering";
+    let approval = "--for=condition=ApprovalPending";
     cluster.kubectl(&["wait", "recoveryrun/shop-2", approval, "--timeout=300s"]);
     cluster.decide("shop-2", "Approve", Some(("web", "business-says-go")));
     let pending = "--for=jsonpath={.status.phase}=CommitPending";

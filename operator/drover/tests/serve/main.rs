@@ -6,6 +6,7 @@
 
 mod admission;
 mod cluster;
+mod frozen;
 mod leading;
 mod process;
 mod unreadable;

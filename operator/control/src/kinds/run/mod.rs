@@ -165,6 +165,7 @@ async fn passes(
             run = context.replace_status(next).await?;
             if phase(&run) != before {
                 status::tell(context, &run);
+                tell_machines(context, key, phase(&run));
             }
             answer(context, &run, &decisions).await?;
             continue;
@@ -183,6 +184,26 @@ async fn passes(
     }
     context.queue.add(Key::Run(key.clone()));
     Ok(false)
+}
+
+/// Each machine says where its run stands, in the phases that a person waits in or that turn its data around.
+fn tell_machines(context: &Context, key: &ObjectKey, phase: RunPhase) {
+    let told = matches!(
+        phase,
+        RunPhase::Synchronizing
+            | RunPhase::AwaitingCompleteSync
+            | RunPhase::CommitPending
+            | RunPhase::Withdrawing
+            | RunPhase::Returning
+            | RunPhase::Reprotecting
+    );
+    if !told {
+        return;
+    }
+    let machines = context.runs().held_by(key);
+    for machine in machines {
+        context.queue.add(Key::Machine(machine));
+    }
 }
 
 /// Whether a decision waits for its answer.

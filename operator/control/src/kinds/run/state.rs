@@ -293,6 +293,15 @@ impl Runs {
         std::mem::take(self.inbox(run))
     }
 
+    /// The machines that a run has in hand.
+    pub(crate) fn held_by(&self, run: &ObjectKey) -> Vec<ObjectKey> {
+        let held = self
+            .hands
+            .iter()
+            .filter(|(_, hands)| hands.iter().any(|(holder, _)| holder == run));
+        held.map(|(machine, _)| machine.clone()).collect()
+    }
+
     /// A run lets go of its machines; returns them.
     pub(crate) fn release(&mut self, run: &ObjectKey) -> Vec<ObjectKey> {
         let mut released = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drover_api::common::RunKind;
-use drover_api::conditions::COMMIT_PENDING;
+use drover_api::conditions::{APPROVAL_PENDING, COMMIT_PENDING};
 use drover_api::value::Duration as ApiDuration;
 use drover_api::{
     ActionKind, ActionState, DecisionOutcome, PhaseEntry, RecoveryRun, RecoveryRunSpec,
@@ -179,20 +179,40 @@ pub(crate) fn conditions(
         RunPhase::CleanedUp => conditions.ready(&reason, "nothing is left of the drill"),
         _ => conditions.reconciling(&reason, &message),
     }
-    if phase == RunPhase::CommitPending {
-        conditions.set(
-            COMMIT_PENDING,
-            Status::True,
-            "CommitPending",
-            "other recovery points are kept until the commit",
-        );
-    } else if status
-        .conditions
+    let commit = (phase == RunPhase::CommitPending)
+        .then(|| "other recovery points are kept until the commit".to_owned());
+    awaited(run, status, COMMIT_PENDING, commit, now);
+    let approvals: Vec<String> = waits
         .iter()
-        .any(|condition| condition.type_ == COMMIT_PENDING)
-    {
-        let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
-        conditions.set(COMMIT_PENDING, Status::False, &reason, "");
+        .filter(|wait| needs_approval(wait))
+        .map(|wait| in_words(run, wait))
+        .collect();
+    let approvals = (!approvals.is_empty()).then(|| approvals.join("; "));
+    awaited(run, status, APPROVAL_PENDING, approvals, now);
+}
+
+fn needs_approval(wait: &Wait) -> bool {
+    matches!(
+        wait.reason,
+        WaitReason::Approvals { .. } | WaitReason::Approval { .. }
+    )
+}
+
+/// Whether a person's word is awaited, as a condition: one that never was is not told.
+fn awaited(
+    run: &RecoveryRun,
+    status: &mut RecoveryRunStatus,
+    kind: &'static str,
+    words: Option<String>,
+    now: Timestamp,
+) {
+    let told = status.conditions.iter().any(|known| known.type_ == kind);
+    let reason = format!("{:?}", status.record.phase);
+    let mut conditions = Conditions::of(&mut status.conditions, run.metadata.generation, now);
+    match words {
+        Some(words) => conditions.set(kind, Status::True, kind, &words),
+        None if told => conditions.set(kind, Status::False, &reason, ""),
+        None => {}
     }
 }
 

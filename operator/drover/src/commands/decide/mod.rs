@@ -179,9 +179,9 @@ fn point(arguments: &ChangePoint) -> RecoveryPointChoice {
 }
 
 fn decide(run: &str, say: &Say, word: &Word, output: &mut Output) -> Result<Exit, Failure> {
-    let by = who(word)?;
     block_on(async {
         let access = Access::open(&word.target).await?;
+        let by = who(word, &access).await?;
         let seen = look(&access, run).await?;
         same_digest(&seen.run, word.digest.as_deref())?;
         let proposal = proposal::judge(&seen, say, &by)?;
@@ -197,15 +197,20 @@ fn decide(run: &str, say: &Say, word: &Word, output: &mut Output) -> Result<Exit
     })
 }
 
-/// Who decides: named, else whoever the operating system says.
-fn who(word: &Word) -> Result<String, Failure> {
+/// Who decides: named, else whom the cluster knows, which is the only name that its admission policy takes;
+/// else whoever the operating system says.
+async fn who(word: &Word, access: &Access) -> Result<String, Failure> {
     let of_system = || {
         ["LOGNAME", "USER", "USERNAME"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     };
-    word.by
-        .clone()
+    if let Some(by) = &word.by {
+        return Ok(by.clone());
+    }
+    access
+        .user()
+        .await?
         .or_else(of_system)
         .ok_or_else(|| Failure::Refused {
             what: "it is not known who decides".to_owned(),

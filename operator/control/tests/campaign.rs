@@ -218,23 +218,29 @@ fn campaign(
     fired.into_inner()
 }
 
-/// Lives one life again, with the fault that an environment variable names: `DROVER_FAULT='POINT=Fault'`.
+/// Lives one life again, with the faults that an environment variable names:
+/// `DROVER_FAULT='POINT=Fault; POINT=Fault'`.
 #[test]
 fn one_life_again() {
     let Ok(text) = std::env::var("DROVER_FAULT") else {
         return;
     };
-    let (point, fault) = text.rsplit_once('=').expect("POINT=Fault");
-    let mut faults = EVERY_FAULT.into_iter().chain([Fault::LoseSite]);
-    let fault = faults
-        .find(|known| format!("{known:?}") == fault)
-        .expect("a fault");
-    let story = if fault == Fault::LoseSite {
+    let planned: Vec<(String, Fault)> = text
+        .split("; ")
+        .map(|text| {
+            let (point, fault) = text.rsplit_once('=').expect("POINT=Fault");
+            let mut faults = EVERY_FAULT.into_iter().chain([Fault::LoseSite]);
+            let fault = faults.find(|known| format!("{known:?}") == fault);
+            (point.to_owned(), fault.expect("a fault"))
+        })
+        .collect();
+    let lost = planned.iter().any(|(_, fault)| *fault == Fault::LoseSite);
+    let story = if lost {
         Story::Emergency
     } else {
         Story::WholeLife
     };
-    let life = live(story, vec![(point.to_owned(), fault)]);
+    let life = live(story, planned);
     println!("{:?}\n{:#?}", life.fired, life.end);
 }
 

@@ -1,6 +1,7 @@
 //! A site: whether it answers, which rights there are, what is free.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drover_api::conditions::REACHABLE;
 use drover_api::value::SiteName;
@@ -14,6 +15,9 @@ use crate::context::Context;
 use crate::declaration::Object;
 use crate::queue::Key;
 use crate::write::WriteError;
+
+/// How soon a driver is opened again that could not be.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().sites.get(key).cloned();
@@ -35,7 +39,11 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
             let probe = within(context.settings.driver_limit, fabric.probe()).await;
             describe(context, &site, &mut status, probe, &errors);
         }
-        Err(error) => describe(context, &site, &mut status, Err(error), &errors),
+        Err(error) => {
+            // What keeps it closed may be over soon: a process that leads no longer, a secret to come.
+            context.later(Key::Site(key.clone()), OPEN_AGAIN);
+            describe(context, &site, &mut status, Err(error), &errors);
+        }
     }
     if site.status.as_ref() == Some(&status) {
         return Ok(());

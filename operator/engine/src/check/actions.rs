@@ -11,6 +11,7 @@ use super::codes::{
 use super::context::{Context, Plan, in_plan};
 use super::finder::{Finder, Meaning};
 use super::words::all_of;
+use crate::outside::is_within;
 use crate::problem::{FieldPath, Problem};
 
 pub(super) fn check(context: &Context<'_>, problems: &mut Vec<Problem>) {
@@ -250,17 +251,6 @@ pub(super) fn several(context: &Context<'_>, groups: &[usize]) -> String {
         .map(|group| context.groups[*group].name)
         .collect();
     format!("set `protectionGroup` to one of {}", all_of(&names))
-}
-
-/// DNS names know no case, and a dot at the end changes nothing.
-fn is_within(record: &str, zone: &str) -> bool {
-    let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
-    let (record, zone) = (plain(record), plain(zone));
-    zone.is_empty()
-        || record == zone
-        || record
-            .strip_suffix(&zone)
-            .is_some_and(|host| host.ends_with('.'))
 }
 
 fn same_addresses(dns: &DnsAction) -> bool {

@@ -1,8 +1,13 @@
 //! Carrying out the actions of a plan (PL-4). They run at least once: each attempt carries a key by which
 //! whoever is called can tell a repetition.
 
-use std::pin::pin;
-use std::process::Stdio;
+mod dns;
+mod http;
+mod script;
+mod secret;
+mod simulated;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +15,11 @@ use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::{Address, SiteName};
 use drover_api::{Action, ActionKind, DnsAction, HttpAction, RecoveryRun, ScriptAction};
 use drover_engine::decide::{ActionId, ActionReport, Around};
-use drover_fabric::{DnsChange, HttpCall, InstanceKey};
-use rustix::process::{Pid, Signal, kill_process_group};
+use drover_engine::outside::{Route, route};
+use drover_fabric::InstanceKey;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
+use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::drivers::Place;
 use crate::kinds::run::RunState;
@@ -28,6 +32,8 @@ pub(crate) struct Errand {
     attempt: u32,
     /// The same for every repetition of this attempt.
     key: String,
+    /// The namespace of the plan: its secrets, and what is made for it.
+    namespace: String,
     target: SiteName,
     role: SiteRole,
     drill: bool,
@@ -64,6 +70,7 @@ impl Errand {
                 "{uid}/{movement}/{}/{:?}/{}",
                 group.name, id.around, action.name
             ),
+            namespace: run.metadata.namespace.clone().unwrap_or_default(),
             target: run.spec.sites.at(role).clone(),
             role,
             drill,
@@ -102,9 +109,7 @@ impl Errand {
     }
 
     async fn attempt(&self, context: &Arc<Context>) -> Result<(), String> {
-        if !context.gate.is_open() {
-            return Err("this process does not lead any more".into());
-        }
+        Self::leads(context)?;
         match self.action.kind() {
             Ok(ActionKind::Script(script)) => self.script(context, script).await,
             Ok(ActionKind::Http(http)) => self.http(context, http).await,
@@ -115,159 +120,62 @@ impl Errand {
         }
     }
 
-    /// A process; it reads what the run says of itself from its standard input.
     async fn script(&self, context: &Context, script: &ScriptAction) -> Result<(), String> {
         if !context.settings.scripts {
             return Err("scripts are not run by this operator".into());
         }
-        let Some((program, arguments)) = script.command.split_first() else {
-            return Err("the command is empty".into());
-        };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .envs(&script.env)
-            .env("DROVER_IDEMPOTENCY_KEY", &self.key)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("{program} could not be started: {error}"))?;
-        let mut group = ProcessGroup::of(&child);
-        let (input, errors) = (child.stdin.take(), child.stderr.take());
-        let about = self.about.to_string();
-        let mut said = Vec::new();
-        let ended = {
-            // A program may end without reading, and leave others behind that hold its pipes open.
-            let told = tell(input, about.as_bytes());
-            let mut talk = pin!(futures::future::join(told, listen(errors, &mut said)));
-            let mut over = false;
-            let ended = tokio::select! {
-                ended = child.wait() => ended,
-                _ = &mut talk => {
-                    over = true;
-                    child.wait().await
-                }
-            };
-            let ended = ended.map_err(|error| error.to_string())?;
-            group.ended();
-            if !over {
-                let _ = tokio::time::timeout(LAST_WORDS, talk).await;
-            }
-            ended
-        };
-        if ended.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&said);
-        let last = said
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default();
-        Err(format!("{program} ended with {ended}: {last}"))
+        self.process(script).await
     }
 
     async fn http(&self, context: &Context, http: &HttpAction) -> Result<(), String> {
-        let Some(fabric) = context.fabric(&self.target) else {
-            return Err("the target site's driver is not open".into());
-        };
-        let Some(place) = &self.machine else {
-            return Err(match &http.url {
-                Some(url) => {
-                    format!("{url} cannot be called: only machines of simulated sites can, yet")
-                }
-                None => "the machine is none of this run".into(),
-            });
-        };
-        let Some(targets) = fabric.action_targets() else {
-            return Err("machines of this fabric cannot be called, yet".into());
-        };
-        let call = HttpCall {
-            machine: place.subject.at(self.role).clone(),
-            drill: self.drill,
-            port: http.port.unwrap_or(80),
-            path: http.path.clone().unwrap_or_else(|| "/".into()),
-        };
-        let status = targets.http(&call).await?;
-        if status == http.expect_status {
-            return Ok(());
+        match self.route(context)? {
+            Route::Simulated => self.simulated_http(context, http).await,
+            Route::Real => self.real_http(context, http).await,
         }
-        Err(format!(
-            "it answered {status} and not {}",
-            http.expect_status
-        ))
     }
 
     async fn dns(&self, context: &Context, dns: &DnsAction) -> Result<(), String> {
-        let Some(fabric) = context.fabric(&self.target) else {
-            return Err("the target site's driver is not open".into());
-        };
-        let Some(targets) = fabric.action_targets() else {
-            return Err("records are only changed in the zones of simulated sites, yet".into());
-        };
-        let addresses: &[Address] = match self.role {
-            SiteRole::Primary => &dns.primary,
-            SiteRole::Secondary => &dns.secondary,
-        };
-        let change = DnsChange {
-            record: dns.record.clone(),
-            ttl: u32::try_from(dns.ttl.as_std().as_secs()).unwrap_or(u32::MAX),
-            addresses: addresses.to_vec(),
-        };
-        targets.dns(&change).await
-    }
-}
-
-/// Everything that a script started; it ends when the attempt is given up.
-struct ProcessGroup(Option<Pid>);
-
-impl ProcessGroup {
-    fn of(child: &Child) -> Self {
-        let pid = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(pid.and_then(Pid::from_raw))
-    }
-
-    /// The script came to its end by itself. What it left running on purpose runs on, and its number may be
-    /// another's from now on.
-    fn ended(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended in this moment; then there is nobody to end.
-            let _ = kill_process_group(group, Signal::KILL);
+        if self.drill {
+            return Err("a drill changes no record, because that would move real clients".into());
+        }
+        match self.route(context)? {
+            Route::Simulated => self.simulated_dns(context, dns).await,
+            Route::Real => self.real_dns(context, dns).await,
         }
     }
-}
 
-async fn tell(input: Option<ChildStdin>, about: &[u8]) {
-    if let Some(mut input) = input {
-        // That it does not read is the program's own affair.
-        drop(input.write_all(about).await);
+    /// Nothing outside is written by a process that does not lead any more (SA-4).
+    fn leads(context: &Context) -> Result<(), String> {
+        if context.gate.is_open() {
+            Ok(())
+        } else {
+            Err("this process does not lead any more".into())
+        }
+    }
+
+    /// The address of a machine that is seen at the target.
+    fn address_of(&self, context: &Context, place: &Place) -> Option<IpAddr> {
+        let key = InstanceKey {
+            name: place.subject.at(self.role).clone(),
+            drill: self.drill,
+        };
+        let index = context.index();
+        let seen = index.seen_at(place.sites.at(self.role), &key)?;
+        seen.addresses.first().copied().map(Address::ip)
+    }
+
+    /// Who answers. Of a site that nobody declares nothing is known, also not that it is real.
+    fn route(&self, context: &Context) -> Result<Route, String> {
+        let key = ObjectKey::new("", self.target.as_str());
+        let Some(site) = context.cache().sites.get(&key).cloned() else {
+            return Err(format!(
+                "there is no readable Site {}: declare it",
+                self.target
+            ));
+        };
+        Ok(route(&self.action, &site.spec.fabric))
     }
 }
-
-/// Reads to the end and keeps the last of it.
-async fn listen(errors: Option<ChildStderr>, said: &mut Vec<u8>) {
-    let Some(mut errors) = errors else { return };
-    let mut piece = [0; 1024];
-    while let Ok(read @ 1..) = errors.read(&mut piece).await {
-        said.extend_from_slice(&piece[..read]);
-        let surplus = said.len().saturating_sub(KEPT);
-        said.drain(..surplus);
-    }
-}
-
-/// Bytes that are kept of what a script says; its last line is told.
-const KEPT: usize = 4096;
-/// How long a script's last words are waited for after its end.
-const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// For an action without a timeout of its own.
 const DEFAULT_LIMIT: Duration = Duration::from_mins(5);

@@ -3,6 +3,7 @@
 
 mod dns;
 mod http;
+mod jobs;
 mod script;
 mod secret;
 mod simulated;
@@ -17,10 +18,12 @@ use drover_api::{Action, ActionKind, DnsAction, HttpAction, RecoveryRun, ScriptA
 use drover_engine::decide::{ActionId, ActionReport, Around};
 use drover_engine::outside::{Route, route};
 use drover_fabric::InstanceKey;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource;
 use serde_json::json;
 
 use crate::cache::ObjectKey;
-use crate::context::Context;
+use crate::context::{Context, Scripts};
 use crate::drivers::Place;
 use crate::kinds::run::RunState;
 
@@ -34,6 +37,9 @@ pub(crate) struct Errand {
     key: String,
     /// The namespace of the plan: its secrets, and what is made for it.
     namespace: String,
+    plan: String,
+    /// What belongs to the run goes with it.
+    run: OwnerReference,
     target: SiteName,
     role: SiteRole,
     drill: bool,
@@ -71,6 +77,8 @@ impl Errand {
                 group.name, id.around, action.name
             ),
             namespace: run.metadata.namespace.clone().unwrap_or_default(),
+            plan: run.spec.plan_ref.name.to_string(),
+            run: run.owner_ref(&())?,
             target: run.spec.sites.at(role).clone(),
             role,
             drill,
@@ -91,11 +99,12 @@ impl Errand {
 
     /// Carries it out, for as long as it may take.
     pub(crate) async fn run(self, context: &Arc<Context>) -> ActionReport {
-        let limit = self
-            .action
-            .timeout
-            .as_ref()
-            .map_or(DEFAULT_LIMIT, drover_api::value::Duration::as_std);
+        let is_job = self.action.script.is_some() && context.settings.scripts == Scripts::Jobs;
+        let limit = if is_job {
+            self.limit_of_job()
+        } else {
+            self.limit()
+        };
         let (epoch, attempt) = (self.epoch, self.attempt);
         let result = match tokio::time::timeout(limit, self.attempt(context)).await {
             Ok(result) => result,
@@ -106,6 +115,11 @@ impl Errand {
             attempt,
             result: result.map_err(|error| error.chars().take(1000).collect()),
         }
+    }
+
+    fn limit(&self) -> Duration {
+        let limit = self.action.timeout.as_ref();
+        limit.map_or(DEFAULT_LIMIT, drover_api::value::Duration::as_std)
     }
 
     async fn attempt(&self, context: &Arc<Context>) -> Result<(), String> {
@@ -121,10 +135,15 @@ impl Errand {
     }
 
     async fn script(&self, context: &Context, script: &ScriptAction) -> Result<(), String> {
-        if !context.settings.scripts {
-            return Err("scripts are not run by this operator".into());
+        match context.settings.scripts {
+            Scripts::Processes => self.process(script).await,
+            Scripts::Jobs => self.job(context, script).await,
+            Scripts::Off => Err(
+                "scripts are not run by this operator: set `scripts.jobs` of the chart, or give `drover run` \
+                 the flag --scripts jobs"
+                    .into(),
+            ),
         }
-        self.process(script).await
     }
 
     async fn http(&self, context: &Context, http: &HttpAction) -> Result<(), String> {

@@ -4,6 +4,7 @@
 //! tested without a name server or a cluster; the shell reads, sends and reads back.
 
 pub mod dns;
+pub mod endpoint;
 pub mod job;
 mod route;
 

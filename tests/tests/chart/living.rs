@@ -28,9 +28,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// A cluster with the chart in it.
 pub fn install(values: &str) -> Cluster {
-    let cluster = Cluster {
-        control_plane: ControlPlane::start_with_audit().unwrap(),
-    };
+    install_into(ControlPlane::start_with_audit().unwrap(), values)
+}
+
+/// The chart in this one.
+pub fn install_into(control_plane: ControlPlane, values: &str) -> Cluster {
+    let cluster = Cluster { control_plane };
     let values = chart::values_file(values).unwrap();
     let folder = chart::folder();
     let install = [

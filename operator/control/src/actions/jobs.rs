@@ -16,16 +16,15 @@ use crate::feed::Chain;
 
 /// How long between two looks: a script takes seconds at least, and few run at a time.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-/// The cluster ends a Job at its limit itself; only where it did not, because nothing could start it for
-/// instance, it is taken away.
-const GRACE: Duration = Duration::from_secs(15);
+/// How long it may take to take a Job away that is not wanted any more.
+const CLEARING: Duration = Duration::from_secs(15);
 
 impl Errand {
     pub(super) async fn job(&self, context: &Context, script: &ScriptAction) -> Result<(), String> {
         let order = self.order();
         let wanted = job::build(script, &order)?;
         let api: Api<Job> = Api::namespaced(context.client.clone(), &self.namespace);
-        let limit = self.limit() + GRACE;
+        let limit = self.limit();
         let whole = Self::to_its_end(context, &api, &wanted, &order);
         if let Ok(result) = tokio::time::timeout(limit, whole).await {
             return result;
@@ -44,7 +43,7 @@ impl Errand {
 
     /// The outer limit of an attempt that ends its Job itself.
     pub(super) fn limit_of_job(&self) -> Duration {
-        self.limit() + GRACE * 3
+        self.limit() + CLEARING
     }
 
     fn order(&self) -> Order<'_> {
@@ -61,6 +60,34 @@ impl Errand {
         }
     }
 
+    /// The attempt before this one took too long; where its Job still goes on, it is ended, so that no two
+    /// of them work at the same time.
+    async fn without_former(
+        context: &Context,
+        api: &Api<Job>,
+        order: &Order<'_>,
+    ) -> Result<(), String> {
+        let Some(former) = job::former(order) else {
+            return Ok(());
+        };
+        let name = job::name(&former);
+        loop {
+            Self::leads(context)?;
+            match api.get_opt(&name).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(found)) if job::is_over(&found) => return Ok(()),
+                // In the foreground: it is there for as long as its pod is.
+                Ok(Some(found)) if found.metadata.deletion_timestamp.is_none() => {
+                    let gone = api.delete(&name, &DeleteParams::foreground()).await;
+                    gone.map(|_| ()).or_else(|error| refused(&error, &name))?;
+                }
+                Ok(Some(_)) => {}
+                Err(error) => refused(&error, &name)?,
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
     /// An API that does not answer is asked again: the Job may be there, and a second one must not be.
     async fn to_its_end(
         context: &Context,
@@ -69,6 +96,7 @@ impl Errand {
         order: &Order<'_>,
     ) -> Result<(), String> {
         let name = job::name(order);
+        Self::without_former(context, api, order).await?;
         let mut known = false;
         loop {
             Self::leads(context)?;

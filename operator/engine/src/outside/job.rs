@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drover_api::ScriptAction;
-use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::batch::v1::{Job, JobCondition, JobSpec};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
     SecurityContext,
@@ -74,6 +74,26 @@ pub fn name(order: &Order<'_>) -> String {
     let room = LABEL - hash.len() - 1;
     let action: String = order.action.chars().take(room).collect();
     format!("{}-{hash}", action.trim_end_matches(['-', '.']))
+}
+
+/// The attempt before this one, where there was one.
+pub fn former<'a>(order: &Order<'a>) -> Option<Order<'a>> {
+    let attempt = order.attempt.checked_sub(1).filter(|it| *it > 0)?;
+    Some(Order {
+        attempt,
+        ..order.clone()
+    })
+}
+
+/// Whether a Job has ended, however it did.
+pub fn is_over(job: &Job) -> bool {
+    end(job).is_some()
+}
+
+fn end(job: &Job) -> Option<&JobCondition> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let mut ends = conditions.iter();
+    ends.find(|end| end.status == "True" && ["Complete", "Failed"].contains(&&*end.type_))
 }
 
 /// The Job of an attempt.
@@ -163,12 +183,7 @@ pub fn judge(job: &Job, order: &Order<'_>) -> Result<Outcome, String> {
             name(order)
         ));
     }
-    let status = job.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    let mut ends = conditions.into_iter().flatten();
-    let end =
-        ends.find(|end| end.status == "True" && ["Complete", "Failed"].contains(&&*end.type_));
-    Ok(match end {
+    Ok(match end(job) {
         Some(end) if end.type_ == "Complete" => Outcome::Succeeded,
         Some(end) => Outcome::Failed(failure(
             end.reason.as_deref().unwrap_or_default(),
@@ -296,6 +311,21 @@ mod tests {
             ..first
         };
         assert_eq!(name(&long).len(), LABEL);
+    }
+
+    #[test]
+    fn the_attempt_before_is_known_by_its_name() {
+        // SPEC: PL-4
+        let about = json!({});
+        let first = order(&about);
+        assert!(former(&first).is_none());
+        let second = Order {
+            attempt: 2,
+            ..first.clone()
+        };
+        assert_eq!(name(&former(&second).unwrap()), name(&first));
+        assert!(is_over(&ended("Failed", "")) && is_over(&ended("Complete", "")));
+        assert!(!is_over(&build(&script(&json!({})), &first).unwrap()));
     }
 
     #[test]

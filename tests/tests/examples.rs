@@ -229,6 +229,7 @@ impl Example {
         let declared = Declared::new(&self.objects);
         let options = check::Options {
             now: Some(NOW.parse().unwrap()),
+            ..check::Options::default()
         };
         let problems = check(&declared, &declared_inventories(&declared), &options);
         problems

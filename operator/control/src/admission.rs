@@ -42,6 +42,7 @@ const MOST_WARNINGS: usize = 16;
 pub struct Admission {
     client: Client,
     clock: Clock,
+    jobs: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,7 +94,18 @@ pub enum AdmissionError {
 impl Admission {
     /// Judges by what this API holds.
     pub fn new(client: Client, clock: Clock) -> Self {
-        Self { client, clock }
+        Self {
+            client,
+            clock,
+            jobs: false,
+        }
+    }
+
+    /// Scripts run as Jobs here, so they need an image.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: bool) -> Self {
+        self.jobs = jobs;
+        self
     }
 
     /// Answers an `AdmissionReview` with another.
@@ -186,6 +198,7 @@ impl Admission {
         let inventories = declared_inventories(&declared);
         let options = Options {
             now: Some(self.clock.now()),
+            jobs: self.jobs,
         };
         check::check(&declared, &inventories, &options)
     }

@@ -48,10 +48,22 @@ pub struct Settings {
     pub probe: Duration,
     /// Whether `by` in a decision was checked by nobody: true without a cluster (PL-10).
     pub unauthenticated: bool,
-    /// Whether scripts of plans run as processes here; in a cluster they are Jobs.
-    pub scripts: bool,
+    /// How scripts of plans run.
+    pub scripts: Scripts,
     /// Where spans of runs go, where somebody wants them.
     pub traces: Option<Traces>,
+}
+
+/// How scripts of plans run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scripts {
+    /// Not at all.
+    #[default]
+    Off,
+    /// As processes of this machine, with the rights of this process.
+    Processes,
+    /// As Jobs in the namespaces of their plans.
+    Jobs,
 }
 
 impl Default for Settings {
@@ -68,7 +80,7 @@ impl Default for Settings {
             refresh: Duration::from_secs(10),
             probe: Duration::from_mins(1),
             unauthenticated: true,
-            scripts: true,
+            scripts: Scripts::Processes,
             traces: None,
         }
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::cache::{Cache, ObjectKey};
-use crate::context::{Context, GATHER};
+use crate::context::{Context, GATHER, Scripts};
 use crate::index::Index;
 
 type Objects<K> = Arc<BTreeMap<ObjectKey, Arc<K>>>;
@@ -85,7 +85,10 @@ impl Memo {
 impl Context {
     /// What is declared now.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        let now = self.clock.now();
+        let options = Options {
+            now: Some(self.clock.now()),
+            jobs: self.settings.scripts == Scripts::Jobs,
+        };
         let mut memo = self.memo();
         // Never both locks with a third: memo, then cache, then index, each for a moment.
         let (declared, members) = {
@@ -100,7 +103,7 @@ impl Context {
             return Arc::clone(snapshot);
         }
         let parts = Snapshot::gather(&self.cache(), records);
-        let snapshot = Arc::new(parts.checked(inventories(&self.index()), now));
+        let snapshot = Arc::new(parts.checked(inventories(&self.index()), &options));
         *memo = Memo {
             made_from,
             members,
@@ -158,11 +161,10 @@ impl Snapshot {
         }
     }
 
-    fn checked(mut self, inventories: Inventories, now: Timestamp) -> Self {
+    fn checked(mut self, inventories: Inventories, options: &Options) -> Self {
         self.inventories = inventories;
-        let options = Options { now: Some(now) };
         let (declared, objects) = self.declared();
-        let found = check::check(&declared, &self.inventories, &options);
+        let found = check::check(&declared, &self.inventories, options);
         let mut problems: BTreeMap<Object, Vec<Problem>> = BTreeMap::new();
         for problem in found {
             if let Some(object) = objects.get(problem.object) {

@@ -30,7 +30,7 @@ mod write;
 
 pub use admission::{Admission, AdmissionError};
 pub use cache::ObjectKey;
-pub use context::Settings;
+pub use context::{Scripts, Settings};
 pub use health::{Health, Unwell};
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use operator::{Operator, Stopped};

@@ -99,7 +99,10 @@ impl<'f> Manifests<'f> {
         let mut problems = self.unreadable.clone();
         let checked = !problems.iter().any(Diagnostic::is_error);
         if checked {
-            let options = check::Options { now: Some(now) };
+            let options = check::Options {
+                now: Some(now),
+                ..check::Options::default()
+            };
             let found = check(declared, inventories, &options);
             problems.extend(findings::placed(found, self));
             findings::sort(&mut problems);

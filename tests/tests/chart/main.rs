@@ -2,12 +2,14 @@
 //! its alerts and its dashboard ask for.
 #![cfg(test)]
 
+mod actions;
 mod admission;
 mod applied;
 mod cluster;
 mod definitions;
 mod health;
 mod image;
+mod living;
 mod matrix;
 mod monitoring;
 mod rights;

@@ -33,6 +33,7 @@ serviceAccount: { annotations: { example.com/identity: drover } }
 rbac: { extraRules: [{ apiGroups: [kubevirt.io], resources: [virtualmachines], verbs: [get, list, watch] }] }
 secrets: { readable: [{ namespace: shop, names: [vcenter, dns-key] }, { namespace: bank, names: [vcenter] }] }
 scripts: { jobs: true }
+dns: { endpoints: true }
 webhook: { failurePolicy: Fail, certManager: { enabled: true } }
 admissionPolicy: { actions: [Deny, Audit], recordWriters: ['system:serviceaccount:velero:velero'] }
 metrics:

@@ -1,31 +1,19 @@
 //! The operator with the rights that the chart gives it, and no other, against a real API server: it lives
 //! through a whole life, misses none of them, and leaves none of them unused.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
 
-use drover_control::{Operator, Settings, Stopped};
-use drover_fabric::{Clock, Registry};
-use drover_simulator::{Latency, Options, Simulation};
+use drover_control::Scripts;
 use drover_tests::{
     chart::{self, NAMESPACE},
-    controlplane::ControlPlane,
     manifests, rights,
 };
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use crate::{
     cluster::{Cluster, OPERATOR},
     health,
+    living::{condition, decision, delete, install, start, until, wait, world},
 };
 
 /// The webhook belongs to the process, not to the controllers that run here.
@@ -58,41 +46,12 @@ const FOR_OTHER_DAYS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Whatever is waited for takes seconds; a busy machine gets the benefit of the doubt.
-const PATIENCE: Duration = Duration::from_mins(2);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-
 #[test]
 fn the_operator_has_the_rights_that_it_uses_and_no_other() {
     // SPEC: KU-3
     // Given the chart in a cluster, and an operator that is its service account
-    let cluster = Cluster {
-        control_plane: ControlPlane::start_with_audit().unwrap(),
-    };
-    let values = chart::values_file(VALUES).unwrap();
-    let folder = chart::folder();
-    let install = [
-        "install",
-        "drover",
-        folder.to_str().unwrap(),
-        "--namespace",
-        NAMESPACE,
-    ];
-    let options = [
-        "--create-namespace",
-        "--values",
-        values.path().to_str().unwrap(),
-    ];
-    cluster.helm(&[&install[..], &options[..]].concat());
-    let crds = [
-        "wait",
-        "--for=condition=Established",
-        "crd",
-        "--all",
-        "--timeout=60s",
-    ];
-    cluster.kubectl(&crds);
-    let operator = start(&cluster);
+    let cluster = install(VALUES);
+    let operator = start(&cluster, &world(), Scripts::Off);
 
     // When a machine is protected, rehearsed, moved, brought home and let go
     live(&cluster);
@@ -160,56 +119,6 @@ fn lines(rights: impl IntoIterator<Item = rights::Right>) -> Vec<String> {
     rights.into_iter().map(|right| right.to_string()).collect()
 }
 
-/// A running operator.
-struct Running {
-    stop: oneshot::Sender<()>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Running {
-    fn end(self) {
-        self.stop.send(()).unwrap();
-        self.thread.join().unwrap();
-    }
-}
-
-/// Starts an operator as the service account.
-fn start(cluster: &Cluster) -> Running {
-    let token = cluster.kubectl(&["create", "token", "drover", "--namespace", NAMESPACE]);
-    let mut kubeconfig = Kubeconfig::read_from(cluster.control_plane.kubeconfig_path()).unwrap();
-    let user = kubeconfig.auth_infos[0].auth_info.as_mut().unwrap();
-    user.token = Some(token.trim().to_owned().into());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let thread = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let options = KubeConfigOptions::default();
-            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-            let client = Client::try_from(config.unwrap()).unwrap();
-            let clock = Clock::system();
-            let mut options = Options::new(clock);
-            options.latency = Latency::Zero;
-            let world: Arc<Simulation> = Simulation::new(options);
-            let registry = Registry::default().with("simulator", world);
-            let settings = Settings {
-                identity: "test".into(),
-                namespace: NAMESPACE.into(),
-                unauthenticated: false,
-                scripts: false,
-                ..Settings::default()
-            };
-            let operator = Operator::new(client, clock, registry, settings);
-            let ended = operator.run(async move { drop(stopped.await) }).await;
-            assert_eq!(ended, Stopped::Asked);
-        });
-    });
-    Running { stop, thread }
-}
-
 fn live(cluster: &Cluster) {
     cluster.kubectl(&["create", "namespace", "life"]);
     let path = manifests::repository().join("tests/fixtures/chart/life.yaml");
@@ -255,57 +164,13 @@ fn live(cluster: &Cluster) {
             runs.retain(|run| run["status"]["phase"] == "CommitPending");
             runs.pop()
         });
-        cluster.kubectl_with_input(&["create", "--filename=-"], &commit(&run).to_string());
+        cluster.kubectl_with_input(
+            &["create", "--filename=-"],
+            &decision(&run, "Commit").to_string(),
+        );
         let name = format!("recoveryrun/{}", run["metadata"]["name"].as_str().unwrap());
         wait(cluster, "jsonpath={.status.phase}=Committed", &name);
     }
     delete(cluster, "recoveryplan/shop");
     delete(cluster, "protectiongroup/data");
-}
-
-fn commit(run: &Value) -> Value {
-    let metadata = &run["metadata"];
-    json!({
-        "apiVersion": "drover.dev/v1alpha1",
-        "kind": "RunDecision",
-        "metadata": { "generateName": "commit-", "namespace": "life" },
-        "spec": {
-            "runRef": { "name": metadata["name"], "uid": metadata["uid"] },
-            "action": "Commit",
-            "digest": run["spec"]["digest"],
-            "by": "admin",
-        },
-    })
-}
-
-fn condition(object: &Value, kind: &str) -> bool {
-    let conditions = object["status"]["conditions"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let mut found = conditions.filter(|condition| condition["type"] == kind);
-    found.any(|condition| condition["status"] == "True")
-}
-
-fn wait(cluster: &Cluster, what: &str, object: &str) {
-    let what = format!("--for={what}");
-    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
-    cluster.kubectl(&["wait", &what, &timeout, "--namespace=life", object]);
-}
-
-fn delete(cluster: &Cluster, object: &str) {
-    let timeout = format!("--timeout={}s", PATIENCE.as_secs());
-    cluster.kubectl(&["delete", &timeout, "--namespace=life", object]);
-}
-
-/// Looks until something is there: for what no `kubectl wait` can say.
-fn until<T>(cluster: &Cluster, what: &str, look: impl Fn(&Cluster) -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look(cluster) {
-            return found;
-        }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
-        thread::sleep(BETWEEN_LOOKS);
-    }
 }

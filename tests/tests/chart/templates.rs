@@ -145,6 +145,7 @@ fn the_flags_are_those_of_the_values() {
         ]
     );
     assert!(flags("smallest").contains(&"--no-webhook".to_owned()));
+    assert!(flags("everything").contains(&"--scripts=jobs".to_owned()));
     let of_company = flags("of a company");
     assert!(of_company.contains(&"--webhook-cert-dir=/etc/drover/webhook".to_owned()));
     assert!(

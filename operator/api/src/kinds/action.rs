@@ -148,10 +148,15 @@ pub struct ScriptAction {
     /// The program and its arguments.
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 4096)))]
     pub command: Vec<String>,
-    /// Container image of the Job in a cluster.
+    /// Container image of the Job in a cluster, where it is required; a process has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
+    /// Service account of the Job in a cluster, in the plan's namespace. Unset, the Job may not speak to the
+    /// API server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub service_account_name: Option<String>,
     /// Further environment variables. Not for secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64, "additionalProperties" = {"type": "string", "maxLength": 4096}))]

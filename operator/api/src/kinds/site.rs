@@ -134,6 +134,12 @@ pub struct SimulatorFabric {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5000))]
     pub machines: Vec<SimulatedMachine>,
+    /// Zones that the simulated world answers for in place of a name server. Unset: all of them, so that
+    /// a plan of simulated sites changes no record outside; with a list, records of other zones are really
+    /// written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
+    pub zones: Option<Vec<String>>,
 }
 
 /// A machine of a simulated site.

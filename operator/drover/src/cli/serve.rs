@@ -44,6 +44,9 @@ pub struct Run {
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// How scripts of plans run: as Jobs in the namespaces of their plans, or not at all
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub scripts: RunScripts,
     /// What is logged, on standard error
     #[command(flatten)]
     pub log: Log,
@@ -67,6 +70,16 @@ pub struct Run {
         help_heading = "For trying out"
     )]
     pub simulator_latency: SimulatorLatency,
+}
+
+/// How scripts of plans run in a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunScripts {
+    /// Not at all; their actions fail
+    #[default]
+    None,
+    /// As Jobs; whoever may write a plan can then run containers in its namespace
+    Jobs,
 }
 
 /// What is logged.

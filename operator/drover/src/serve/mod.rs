@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drover_control::{Admission, Operator, Settings, Stopped};
+use drover_control::{Admission, Operator, Scripts, Settings, Stopped};
 use drover_fabric::{Clock, Registry};
 use drover_simulator::Latency;
 use tokio::runtime::Builder;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::cli::{Run, SimulatorLatency, Target};
+use crate::cli::{Run, RunScripts, SimulatorLatency, Target};
 use crate::cluster::access::Access;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -81,8 +81,11 @@ async fn live(arguments: &Run) -> Result<Exit, Failure> {
     let settings = Settings {
         identity: identity()?,
         namespace: namespace.clone(),
-        // In a cluster scripts of plans are Jobs; as processes here they would have its rights.
-        scripts: false,
+        // As processes here they would have the operator's rights.
+        scripts: match arguments.scripts {
+            RunScripts::None => Scripts::Off,
+            RunScripts::Jobs => Scripts::Jobs,
+        },
         traces,
         ..Settings::default()
     };
@@ -92,7 +95,8 @@ async fn live(arguments: &Run) -> Result<Exit, Failure> {
     let listening = http::serve(arguments.listen, &operator).await?;
     servers.spawn(listening);
     if !arguments.admission.no_webhook {
-        let admission = Arc::new(Admission::new(client.clone(), clock));
+        let jobs = arguments.scripts == RunScripts::Jobs;
+        let admission = Arc::new(Admission::new(client.clone(), clock).with_jobs(jobs));
         let served = webhook::begin(&arguments.admission, client, &namespace, admission);
         for task in served.await? {
             servers.spawn(task);

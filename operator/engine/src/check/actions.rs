@@ -6,11 +6,12 @@ use drover_api::{Action, DnsAction, HttpAction};
 
 use super::codes::{
     ACTION_NEVER_RUNS, AMBIGUOUS_MACHINE, DNS_IN_DRILL, EXACTLY_ONE_OF, FIELD_NOT_APPLICABLE,
-    RECORD_NEVER_MOVES, RECORD_OUTSIDE_ZONE, UNKNOWN_MACHINE,
+    FIELD_REQUIRED, RECORD_NEVER_MOVES, RECORD_OUTSIDE_ZONE, UNKNOWN_MACHINE,
 };
 use super::context::{Context, Plan, in_plan};
 use super::finder::{Finder, Meaning};
 use super::words::all_of;
+use crate::outside::is_within;
 use crate::problem::{FieldPath, Problem};
 
 pub(super) fn check(context: &Context<'_>, problems: &mut Vec<Problem>) {
@@ -24,6 +25,9 @@ pub(super) fn check(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 problems,
             };
             at.action(action);
+            if context.jobs {
+                at.job(action);
+            }
             if let (Some(http), Some(name)) = (&action.http, machine_of(action)) {
                 at.machine(context, &finder, http, name);
             }
@@ -105,6 +109,19 @@ impl At<'_> {
             self.dns(dns);
         }
         self.when(action);
+    }
+
+    fn job(&mut self, action: &Action) {
+        if let Some(script) = &action.script
+            && script.image.is_none()
+        {
+            self.error(
+                FIELD_REQUIRED,
+                self.below("script", "image"),
+                "in a cluster a script runs as a Job, and a Job needs an image",
+                "set the container image that has the command",
+            );
+        }
     }
 
     fn http(&mut self, http: &HttpAction) {
@@ -252,17 +269,6 @@ pub(super) fn several(context: &Context<'_>, groups: &[usize]) -> String {
     format!("set `protectionGroup` to one of {}", all_of(&names))
 }
 
-/// DNS names know no case, and a dot at the end changes nothing.
-fn is_within(record: &str, zone: &str) -> bool {
-    let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
-    let (record, zone) = (plain(record), plain(zone));
-    zone.is_empty()
-        || record == zone
-        || record
-            .strip_suffix(&zone)
-            .is_some_and(|host| host.ends_with('.'))
-}
-
 fn same_addresses(dns: &DnsAction) -> bool {
     let sorted = |addresses: &[drover_api::value::Address]| {
         let mut addresses = addresses.to_vec();
@@ -303,6 +309,20 @@ mod tests {
         let neither =
             json!({ "dns": { "record": "a", "primary": ["10.0.0.1"], "secondary": ["10.0.0.2"] } });
         assert_eq!(action(neither).found(), one_of(".dns"));
+    }
+
+    #[test]
+    fn a_script_needs_an_image_where_it_is_a_job_and_nowhere_else() {
+        // SPEC: PL-4
+        let bare = action(json!({ "script": { "command": ["true"] } }));
+        assert_eq!(bare.found(), Vec::<String>::new());
+        let codes = |world: &World| {
+            let problems = world.problems_with_jobs().into_iter();
+            problems.map(|it| it.code.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&bare), ["field-required"]);
+        let whole = action(json!({ "script": { "command": ["true"], "image": "busybox" } }));
+        assert_eq!(codes(&whole), Vec::<String>::new());
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) declared: &'a Declared<'a>,
     pub(super) inventories: &'a Inventories,
     pub(super) now: Option<Timestamp>,
+    /// Whether scripts run as Jobs.
+    pub(super) jobs: bool,
     /// In the order of [`Declared::mappings`].
     pub(super) mappings: Vec<Mapping<'a>>,
     /// In the order of [`Declared::groups`].
@@ -134,6 +136,7 @@ impl<'a> Context<'a> {
             declared,
             inventories,
             now: options.now,
+            jobs: options.jobs,
             mappings,
             groups,
             plans,

@@ -51,6 +51,8 @@ use crate::problem::Problem;
 pub struct Options {
     /// The time, for what expires. Without it nothing is said to have expired.
     pub now: Option<Timestamp>,
+    /// Whether scripts run as Jobs, which need an image: only an operator in a cluster knows.
+    pub jobs: bool,
 }
 
 /// Everything that is wrong with the declarations, in the order of the objects, in each by field.

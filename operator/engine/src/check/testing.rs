@@ -102,8 +102,19 @@ impl World {
         check(
             &declared,
             &declared_inventories(&declared),
-            &Options { now },
+            &Options { now, jobs: false },
         )
+    }
+
+    /// All problems where scripts run as Jobs.
+    pub(crate) fn problems_with_jobs(&self) -> Vec<Problem> {
+        let objects = self.objects();
+        let declared = Declared::new(&objects);
+        let options = Options {
+            now: None,
+            jobs: true,
+        };
+        check(&declared, &declared_inventories(&declared), &options)
     }
 
     /// All problems as `severity code Kind/name path`.

@@ -195,13 +195,13 @@ fn campaign(
                                 failures
                                     .lock()
                                     .unwrap()
-                                    .push(format!("{faults:?}: {different:?}"));
+                                    .push(format!("{}: {different:?}", again(faults)));
                             }
                         }
                         Err(panic) => {
                             let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
                             let first = words.lines().next().unwrap_or_default().to_owned();
-                            let words = format!("{faults:?}: {first}");
+                            let words = format!("{}: {first}", again(faults));
                             eprintln!("{words}");
                             failures.lock().unwrap().push(words);
                         }
@@ -216,6 +216,15 @@ fn campaign(
     }
     assert_eq!(failures.len(), 0, "of {} lives", planned.len());
     fired.into_inner()
+}
+
+/// How this life is lived again.
+fn again(faults: &[(String, Fault)]) -> String {
+    let faults = faults
+        .iter()
+        .map(|(point, fault)| format!("{point}={fault:?}"));
+    let faults = faults.collect::<Vec<_>>().join("; ");
+    format!("DROVER_FAULT='{faults}' cargo test -p drover-control --test campaign one_life")
 }
 
 /// Lives one life again, with the faults that an environment variable names:

@@ -100,11 +100,8 @@ fn a_failover_goes_on_after_the_lease_is_lost_for_want_of_an_api_server() {
         })],
     );
     let ended = world.ended.lock().unwrap();
-    assert_eq!(
-        *ended,
-        [Stopped::LostLease],
-        "who cannot renew its lease ends"
-    );
+    assert!(!ended.is_empty(), "who cannot renew its lease ends");
+    assert!(ended.iter().all(|why| *why == Stopped::LostLease));
 }
 
 /// Everything that the operator saw is too old to go on from: other things were written since, etcd

@@ -30,6 +30,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 mod error;
+mod etcd;
 mod processes;
 
 use error::Doing as _;
@@ -83,6 +84,24 @@ pub struct ControlPlane {
     token: String,
     controllers: Controllers,
     auditing: Auditing,
+}
+
+/// A process of a control plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Without it nobody is answered.
+    ApiServer,
+    /// Without it the API server knows nothing.
+    Etcd,
+}
+
+impl Part {
+    fn program(self) -> &'static str {
+        match self {
+            Self::ApiServer => "kube-apiserver",
+            Self::Etcd => "etcd",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +187,38 @@ impl ControlPlane {
     /// of JSON for each request that was answered. See [`crate::rights`].
     pub fn audit_log_path(&self) -> PathBuf {
         self.folder.path().join("audit.log")
+    }
+
+    /// The port of [`url`](Self::url).
+    pub fn port(&self) -> u16 {
+        self.api_port
+    }
+
+    /// Kills one of its processes, as a power cut does.
+    pub fn kill(&mut self, part: Part) {
+        self.processes.kill(part.program());
+    }
+
+    /// Starts a [killed](Self::kill) process again, with the data that it had, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// If it does not become ready in time.
+    pub fn start_again(&mut self, part: Part) -> Result<(), Error> {
+        match part {
+            Part::ApiServer => self.start_api_server(),
+            Part::Etcd => self.start_etcd(),
+        }
+    }
+
+    /// Lets etcd forget all history up to now, as it does by itself in time: who asks for an older version
+    /// is told that it is gone.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub fn compact_etcd(&self) -> Result<(), Error> {
+        etcd::compact(self.etcd_port)
     }
 
     /// Runs the control plane's own `kubectl` as administrator; a non-zero exit is not an error

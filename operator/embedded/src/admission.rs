@@ -49,6 +49,16 @@ pub(crate) fn identify(call: &Call, object: &mut Value) -> Result<(), Refusal> {
             if group.is_empty() { "" } else { group },
             call.version().name
         );
+        if is_patch(call) && !resource.traits.bare_items && given.1 == kind {
+            let version = given.0.as_str().unwrap_or_default();
+            let subject = resource.subject(call.name());
+            let cause = Cause::invalid(
+                "apiVersion",
+                &json!(version).to_string(),
+                &format!("must be {api_version}"),
+            );
+            return Err(Refusal::invalid(subject, &[cause]));
+        }
         return Err(
             if given.0 == api_version.as_str() && !resource.traits.bare_items {
                 let (name, given) = (
@@ -88,12 +98,9 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Refusal> {
     let metadata = &mut object["metadata"];
     let given = metadata["namespace"].as_str().unwrap_or_default();
     if !call.resource.namespaced {
-        if given.is_empty() {
-            return Ok(());
-        }
-        return Err(Refusal::bad_request(
-            "namespace is not allowed on this type",
-        ));
+        // Taken as a slip, not as an error, as the real API server does.
+        drop_fields(metadata, &["namespace"]);
+        return Ok(());
     }
     if !given.is_empty() && given != call.namespace {
         return Err(Refusal::bad_request(
@@ -107,11 +114,14 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Refusal> {
 fn unreadable(call: &Call, why: &str) -> Refusal {
     let (kind, version) = (&call.resource.kind, &call.version().name);
     let words = format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}");
-    let is_patch = negotiate::content_type(&call.headers).ends_with("patch+json");
-    if is_patch && call.resource.traits.bare_items {
+    if is_patch(call) {
         return Refusal::unprocessable(&words);
     }
     Refusal::bad_request(words)
+}
+
+fn is_patch(call: &Call) -> bool {
+    negotiate::content_type(&call.headers).ends_with("patch+json")
 }
 
 /// Prunes, fills in defaults, and tells of unknown fields as the client asked.
@@ -159,7 +169,6 @@ pub(crate) fn create(call: &Call, mut object: Value) -> Result<Admitted, Refusal
             "managedFields",
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
-            "generation",
         ],
     );
     if call.resource.traits.generation {
@@ -186,14 +195,38 @@ pub(crate) fn replace(call: &Call, stored: &Entry, mut object: Value) -> Result<
     let given = &object["metadata"];
     let uid = given["uid"].as_str().unwrap_or_default();
     if !uid.is_empty() && uid != &*stored.meta.uid {
+        if is_patch(call) {
+            let cause = Cause::invalid(
+                "metadata.uid",
+                &json!(uid).to_string(),
+                "field is immutable",
+            );
+            return Err(Refusal::invalid(subject, &[cause]));
+        }
         let why = format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
             stored.meta.uid
         );
         return Err(Refusal::conflict(subject, &why));
     }
+    if let Some(time) = given["deletionTimestamp"].as_str()
+        && !stored.meta.deleting
+        && is_patch(call)
+    {
+        let cause = Cause::invalid(
+            "metadata.deletionTimestamp",
+            &json!(time).to_string(),
+            "field is immutable",
+        );
+        return Err(Refusal::invalid(subject, &[cause]));
+    }
     let version = given["resourceVersion"].as_str().unwrap_or_default();
-    if version.is_empty() {
+    if !version.is_empty() && version.parse::<u64>().is_err() {
+        // An internal error, as the real API server has it.
+        let why = format!("strconv.ParseUint: parsing \"{version}\": invalid syntax");
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "", why));
+    }
+    if version.is_empty() || version == "0" {
         if !call.resource.traits.unconditional_update {
             let cause = Cause::invalid(
                 "metadata.resourceVersion",
@@ -332,13 +365,21 @@ fn finish(
         &object["metadata"],
         &*resource.id == crate::registry::NAMESPACES,
     );
+    if resource.traits.standard_finalizers {
+        causes.extend(metadata::standard_finalizers(&object["metadata"]));
+    }
     if let Some((stored, _)) = before.filter(|(stored, _)| stored.meta.deleting) {
         causes.extend(late_finalizers(stored, &object));
     }
     causes.extend(call.version().rules.validate(&object, old, part));
     if !causes.is_empty() {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        return Err(Refusal::invalid(resource.subject(name), &causes));
+        let mut subject = resource.subject(name);
+        if resource.is_view {
+            // Events are those of the core group, wherever they come from.
+            subject.group = "";
+        }
+        return Err(Refusal::invalid(subject, &causes));
     }
     let mut draft = Draft::of(&object, &resource.selectable);
     if let Some((stored, _)) = before

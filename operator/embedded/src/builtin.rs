@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Cause, qualified},
+    event,
     object::{Head, Selectable},
     registry::{Resource, Traits, Version, group_version},
     rules::Rules,
@@ -80,6 +81,7 @@ impl Builtin {
                 }
             }
             Self::Definition => whole_numbers(object),
+            Self::Lease if object["spec"].is_null() => object["spec"] = json!({}),
             Self::ConfigMap | Self::Lease => {}
         }
     }
@@ -119,8 +121,14 @@ impl Builtin {
                     ));
                 }
             }
-            Self::Secret | Self::ConfigMap => keep_immutable(self, new, old, &mut causes),
-            Self::Namespace | Self::Event | Self::GroupEvent | Self::Definition => {}
+            Self::Secret | Self::ConfigMap => {
+                data_keys(new, &mut causes);
+                keep_immutable(self, new, old, &mut causes);
+            }
+            Self::Event | Self::GroupEvent => {
+                event::validate(new, self == Self::GroupEvent && old.is_none(), &mut causes);
+            }
+            Self::Namespace | Self::Definition => {}
         }
         causes
     }
@@ -148,6 +156,39 @@ fn whole_numbers(value: &mut Value) {
 fn encode(text: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     STANDARD.encode(text)
+}
+
+const DATA_KEY_RULE: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
+    'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+/// Keys become names of files.
+fn data_keys(new: &Value, causes: &mut Vec<Cause>) {
+    let keys = |field: &str| {
+        new[field]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key)
+    };
+    for field in ["data", "binaryData"] {
+        for key in keys(field) {
+            let letters = |letter: u8| letter.is_ascii_alphanumeric() || b"-._".contains(&letter);
+            if key.is_empty() || key.len() > 253 || !key.bytes().all(letters) {
+                causes.push(Cause::invalid(
+                    &format!("{field}[{key}]"),
+                    &json!(key).to_string(),
+                    DATA_KEY_RULE,
+                ));
+            }
+        }
+    }
+    for key in keys("data").filter(|key| !new["binaryData"][key.as_str()].is_null()) {
+        causes.push(Cause::invalid(
+            &format!("data[{key}]"),
+            &json!(key).to_string(),
+            "duplicate of key present in binaryData",
+        ));
+    }
 }
 
 fn keep_immutable(kind: Builtin, new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
@@ -199,6 +240,7 @@ const PLAIN: Traits = Traits {
     create_on_update: false,
     strategic_merge: true,
     bare_items: true,
+    standard_finalizers: true,
 };
 
 /// All built-in kinds.
@@ -298,6 +340,7 @@ fn group_forms() -> Vec<(Form<'static>, Builtin)> {
         traits: Traits {
             generation: true,
             unconditional_update: false,
+            standard_finalizers: false,
             ..PLAIN
         },
         ..lease

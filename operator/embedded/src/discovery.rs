@@ -119,12 +119,28 @@ const VERBS: &[&str] = &[
     "update",
     "watch",
 ];
+/// Built-in kinds have them by the alphabet.
+const BUILT_IN_VERBS: &[&str] = &[
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 const STATUS_VERBS: &[&str] = &["get", "patch", "update"];
 
 /// Nobody deletes all namespaces at once.
 fn verbs(resource: &Resource) -> Vec<&'static str> {
     let keeps = resource.plural == crate::registry::NAMESPACES && resource.group.is_empty();
-    VERBS
+    let verbs = if resource.definition.is_some() {
+        VERBS
+    } else {
+        BUILT_IN_VERBS
+    };
+    verbs
         .iter()
         .copied()
         .filter(|verb| !keeps || *verb != "deletecollection")

@@ -121,6 +121,18 @@ impl Refusal {
         }
     }
 
+    /// A path below a group that is served, which leads nowhere.
+    pub fn no_such_resource() -> Self {
+        let message = "the server could not find the requested resource";
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message).with(json!({}))
+    }
+
+    /// A method that no client uses there.
+    pub fn no_such_method() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message).with(json!({}))
+    }
+
     pub fn not_found(subject: Subject<'_>) -> Self {
         let message = format!("{} \"{}\" not found", subject.qualified(), subject.name);
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).with(subject.details())

@@ -1,7 +1,5 @@
 //! The rules that hold for the metadata of every object.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -71,11 +69,11 @@ pub(crate) fn validate(metadata: &Value, is_namespace: bool) -> Vec<Cause> {
         .flatten()
         .filter_map(Value::as_str)
     {
-        if !is_qualified(finalizer) {
+        if let Some(why) = wrong_key(finalizer) {
             causes.push(Cause::invalid(
                 "metadata.finalizers",
                 &json!(finalizer).to_string(),
-                KEY_RULE,
+                &why,
             ));
         }
     }
@@ -83,13 +81,49 @@ pub(crate) fn validate(metadata: &Value, is_namespace: bool) -> Vec<Cause> {
     causes
 }
 
+/// What is wrong with finalizers of built-in kinds, which have a domain in front.
+pub(crate) fn standard_finalizers(metadata: &Value) -> Vec<Cause> {
+    const STANDARD: &[&str] = &["foregroundDeletion", "orphan", "kubernetes"];
+    let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
+    finalizers
+        .filter_map(Value::as_str)
+        .enumerate()
+        .filter(|(_, finalizer)| !finalizer.contains('/') && !STANDARD.contains(finalizer))
+        .map(|(index, finalizer)| {
+            Cause::invalid(
+                &format!("metadata.finalizers[{index}]"),
+                &json!(finalizer).to_string(),
+                "name is neither a standard finalizer name nor is it fully qualified",
+            )
+        })
+        .collect()
+}
+
+/// Why a key of labels or annotations, or a finalizer, is none; `None` if it is one.
+pub(crate) fn wrong_key(key: &str) -> Option<String> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if name.contains('/') {
+        let rule = KEY_RULE.trim_start_matches("name part ");
+        Some(format!(
+            "a valid label key {rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        ))
+    } else if prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
+        Some(format!("prefix part {NAME_RULE}"))
+    } else {
+        (!is_name_part(name)).then(|| KEY_RULE.to_owned())
+    }
+}
+
 fn labels(labels: &Value, causes: &mut Vec<Cause>) {
     for (key, value) in labels.as_object().into_iter().flatten() {
-        if !is_qualified(key) {
+        if let Some(why) = wrong_key(key) {
             causes.push(Cause::invalid(
                 "metadata.labels",
                 &json!(key).to_string(),
-                KEY_RULE,
+                &why,
             ));
         }
         let value = value.as_str().unwrap_or_default();
@@ -112,11 +146,11 @@ fn labels(labels: &Value, causes: &mut Vec<Cause>) {
 fn annotations(annotations: &Value, causes: &mut Vec<Cause>) {
     let mut bytes = 0;
     for (key, value) in annotations.as_object().into_iter().flatten() {
-        if !is_qualified(&key.to_lowercase()) {
+        if let Some(why) = wrong_key(&key.to_lowercase()) {
             causes.push(Cause::invalid(
                 "metadata.annotations",
                 &json!(key).to_string(),
-                KEY_RULE,
+                &why,
             ));
         }
         bytes += key.len() + value.as_str().map_or(0, str::len);
@@ -132,26 +166,28 @@ fn annotations(annotations: &Value, causes: &mut Vec<Cause>) {
 
 fn owners(owners: &Value, causes: &mut Vec<Cause>) {
     let mut controllers = 0;
-    let mut uids = BTreeSet::new();
-    for (index, owner) in owners.as_array().into_iter().flatten().enumerate() {
+    for owner in owners.as_array().into_iter().flatten() {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().unwrap_or_default().is_empty() {
                 causes.push(Cause::invalid(
-                    &format!("metadata.ownerReferences[{index}].{field}"),
+                    &format!("metadata.ownerReferences.{field}"),
                     "\"\"",
-                    &format!(
-                        "{} must not be empty",
-                        if field == "apiVersion" {
-                            "version"
-                        } else {
-                            field
-                        }
-                    ),
+                    if field == "apiVersion" {
+                        "version must not be empty"
+                    } else {
+                        "must not be empty"
+                    },
                 ));
             }
         }
+        if owner["apiVersion"] == "v1" && owner["kind"] == "Event" {
+            causes.push(Cause::invalid(
+                "metadata.ownerReferences",
+                &owner.to_string(),
+                "/v1, Kind=Event is disallowed from being an owner",
+            ));
+        }
         controllers += usize::from(owner["controller"] == json!(true));
-        uids.insert(owner["uid"].as_str().unwrap_or_default());
     }
     if controllers > 1 {
         causes.push(Cause::invalid(
@@ -187,7 +223,7 @@ fn is_subdomain(text: &str) -> bool {
         })
 }
 
-fn is_name_part(text: &str) -> bool {
+pub(crate) fn is_name_part(text: &str) -> bool {
     let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
     text.len() <= 63
         && ends(text.chars().next())
@@ -195,13 +231,6 @@ fn is_name_part(text: &str) -> bool {
         && text
             .chars()
             .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
-}
-
-fn is_qualified(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => is_subdomain(prefix) && is_name_part(name),
-        None => is_name_part(key),
-    }
 }
 
 #[cfg(test)]
@@ -228,8 +257,9 @@ mod tests {
         ] {
             assert!(!is_subdomain(name), "{name}");
         }
-        assert!(
-            is_qualified("drover.dev/Run_1.x") && !is_qualified("a/b/c") && !is_qualified("/a")
-        );
+        assert_eq!(wrong_key("drover.dev/Run_1.x"), None);
+        for key in ["a/b/c", "/a", "a/", "A_/b", ""] {
+            assert!(wrong_key(key).is_some(), "{key}");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Traits {
     pub strategic_merge: bool,
     /// Lists leave out kind and version of their items.
     pub bare_items: bool,
+    /// A finalizer has a domain in front, unless it is one of the standard ones.
+    pub standard_finalizers: bool,
 }
 
 /// One kind, in all its versions.

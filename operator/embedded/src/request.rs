@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use crate::error::{Cause, Refusal};
 
@@ -115,7 +115,7 @@ fn percent_decode(text: &str) -> Option<String> {
 pub(crate) struct Query(BTreeMap<String, String>);
 
 impl Query {
-    pub fn of(query: Option<&str>) -> Result<Self, Refusal> {
+    pub fn of(query: Option<&str>) -> Self {
         let mut parameters = BTreeMap::new();
         for pair in query
             .unwrap_or_default()
@@ -124,14 +124,15 @@ impl Query {
         {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = |text: &str| percent_decode(&text.replace('+', " "));
-            let (Some(key), Some(value)) = (decoded(key), decoded(value)) else {
-                return Err(Refusal::bad_request(format!(
-                    "invalid URL escape in query parameter \"{pair}\""
-                )));
-            };
-            parameters.entry(key).or_insert(value);
+            // What cannot be read is left out, as Go's HTTP server does it.
+            if pair.contains(';') {
+                continue;
+            }
+            if let (Some(key), Some(value)) = (decoded(key), decoded(value)) {
+                parameters.entry(key).or_insert(value);
+            }
         }
-        Ok(Self(parameters))
+        Self(parameters)
     }
 
     /// A parameter that says something.
@@ -152,7 +153,9 @@ impl Query {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        text.parse().map(Some).map_err(|_| {
+        // Below zero is as good as not said.
+        let number = text.parse::<i64>().map(|number| u64::try_from(number).ok());
+        number.map_err(|_| {
             Refusal::bad_request(format!(
                 "strconv.ParseInt: parsing \"{text}\": invalid syntax ({name})"
             ))
@@ -168,6 +171,15 @@ impl Query {
             Refusal::bad_request(format!(
                 "Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
             ))
+        })
+    }
+
+    /// The same of one object, or of a stream: what is no number there is an internal error, as the
+    /// real API server has it.
+    pub fn version_of_one(&self) -> Result<Option<u64>, Refusal> {
+        self.version().map_err(|refusal| {
+            let message = format!("resourceVersion: {}", refusal.message);
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "", message)
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     error::Refusal,
+    metadata,
     object::{Entry, Meta},
     registry::Resource,
 };
@@ -127,7 +128,7 @@ fn parse_fields(
     api_version: &str,
 ) -> Result<Vec<FieldTerm>, Refusal> {
     let mut terms = Vec::new();
-    for term in text.split(',').filter(|term| !term.is_empty()) {
+    for term in split_unescaped(text) {
         let (name, value, equal) = if let Some((name, value)) = term.split_once("!=") {
             (name, value, false)
         } else if let Some((name, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
@@ -158,11 +159,47 @@ fn parse_fields(
         };
         terms.push(FieldTerm {
             field,
-            value: value.to_owned(),
+            value: unescape(value)?,
             equal,
         });
     }
     Ok(terms)
+}
+
+/// Terms between commas that no backslash stands before.
+fn split_unescaped(text: &str) -> Vec<&str> {
+    let (mut terms, mut start, mut escaped) = (Vec::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        if letter == ',' && !escaped {
+            terms.push(&text[start..at]);
+            start = at + 1;
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    terms.push(&text[start..]);
+    terms.retain(|term| !term.is_empty());
+    terms
+}
+
+fn unescape(value: &str) -> Result<String, Refusal> {
+    let mut letters = value.chars();
+    let mut plain = String::with_capacity(value.len());
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            plain.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some(escaped @ ('\\' | ',' | '=')) => plain.push(escaped),
+            other => {
+                let other = other.map(String::from).unwrap_or_default();
+                return Err(Refusal::bad_request(format!(
+                    "invalid field selector: invalid escape sequence: \\{other}"
+                )));
+            }
+        }
+    }
+    Ok(plain)
 }
 
 fn group_version_words(api_version: &str) -> String {
@@ -171,10 +208,12 @@ fn group_version_words(api_version: &str) -> String {
 
 /// `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`
 fn parse_labels(text: &str) -> Option<Vec<LabelTerm>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
     split_outside_parentheses(text)?
         .into_iter()
         .map(str::trim)
-        .filter(|term| !term.is_empty())
         .map(parse_label)
         .collect()
 }
@@ -214,6 +253,9 @@ fn parse_label(term: &str) -> Option<LabelTerm> {
             .split(',')
             .map(|value| value.trim().to_owned())
             .collect();
+        if !values.iter().all(|value| is_value(value)) {
+            return None;
+        }
         let mut words = term[..open].split_whitespace();
         let (key, operator) = (words.next()?, words.next()?);
         return match (operator, words.next()) {
@@ -249,15 +291,11 @@ fn parse_label(term: &str) -> Option<LabelTerm> {
 }
 
 fn is_value(text: &str) -> bool {
-    text.chars()
-        .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+    text.is_empty() || metadata::is_name_part(text)
 }
 
 fn is_key(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter))
+    metadata::wrong_key(text).is_none()
 }
 
 #[cfg(test)]

@@ -84,6 +84,9 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
         Target::Resource(place) => place,
         Target::GroupVersion { group, version } => {
             let found = discovery::resources(&core.registry.kinds(), &group, &version);
+            if found.is_none() && group.is_empty() {
+                return Err(Refusal::no_such_resource());
+            }
             return described(&parts.method, form?, found);
         }
         Target::Root(path) => return root(&core, &parts, form, &path),
@@ -103,12 +106,16 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
         .ok_or_else(Refusal::no_such_path)?;
     let namespace = place.namespace.unwrap_or_default();
     let across = resource.namespaced && namespace.is_empty();
+    if across && place.name.is_some() && resource.traits.bare_items {
+        return Err(Refusal::no_such_resource());
+    }
     if !resource.namespaced && !namespace.is_empty() || across && place.name.is_some() {
         return Err(Refusal::no_such_path());
     }
     let status = match place.subresource.as_deref() {
         None => false,
         Some("status") if resource.versions[version].status => true,
+        Some(_) if resource.traits.bare_items => return Err(Refusal::no_such_resource()),
         Some(_) => {
             let mut refusal =
                 Refusal::not_found(resource.subject(place.name.as_deref().unwrap_or_default()));
@@ -116,6 +123,10 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
             return Err(refusal);
         }
     };
+    // What is in all namespaces at once is only looked at.
+    if across && resource.traits.bare_items && parts.method != Method::GET {
+        return Err(Refusal::no_such_method());
+    }
     if across && parts.method == Method::POST {
         return Err(Refusal::method_not_allowed(resource.subject(""), "create"));
     }
@@ -125,7 +136,7 @@ async fn handle(core: Arc<Core>, parts: Parts, body: Bytes) -> Result<Answer, Re
         namespace,
         name: place.name,
         status,
-        query: Query::of(parts.uri.query())?,
+        query: Query::of(parts.uri.query()),
         headers: parts.headers,
         form,
         body,
@@ -224,11 +235,7 @@ fn openapi(core: &Core, headers: &HeaderMap, path: &[&str]) -> Result<Answer, Re
 fn described(method: &Method, form: Form, found: Option<Value>) -> Result<Answer, Refusal> {
     let found = found.ok_or_else(Refusal::no_such_path)?;
     if *method != Method::GET && *method != Method::HEAD {
-        return Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        ));
+        return Err(Refusal::no_such_method());
     }
     Ok(answer::value(StatusCode::OK, form.format, &found))
 }

@@ -78,6 +78,18 @@ impl Processes {
         Ok(())
     }
 
+    /// Kills one of them and waits until it is gone.
+    pub(super) fn kill(&mut self, program: &str) {
+        self.members.retain_mut(|member| {
+            if member.program == program {
+                // An error means that it has ended already.
+                let _ = member.child.kill();
+                let _ = member.child.wait();
+            }
+            member.program != program
+        });
+    }
+
     /// Fails if one of them has ended.
     pub(super) fn ensure_running(&mut self) -> Result<(), Error> {
         for Member { program, child } in &mut self.members {

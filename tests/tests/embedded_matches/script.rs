@@ -1,183 +1,145 @@
-//! The requests.
+//! The requests, as the files in `requests` have them: one file for each topic, in the order of their names.
 
-#[path = "built_in.rs"]
-mod built_in;
-#[path = "defined.rs"]
-mod defined;
-#[path = "endings.rs"]
-mod endings;
-#[path = "lists.rs"]
-mod lists;
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What must be the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compared {
-    All,
-    /// Messages, their causes and warnings may differ.
-    AllButWords,
-    Code,
-}
-
 /// One request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Step {
-    pub about: &'static str,
-    pub method: &'static str,
-    pub path: &'static str,
-    pub body: String,
-    pub content_type: &'static str,
-    pub accept: &'static str,
-    pub compared: Compared,
+    pub about: String,
+    /// `VERB PATH`; the verb `WATCH` reads a stream.
+    ask: String,
+    /// The name of a template, over which `body` is merged.
+    like: Option<String>,
+    body: Option<Value>,
+    /// A body that is no object, as it stands.
+    text: Option<String>,
+    /// So many letters more in an annotation of the body.
+    #[serde(default)]
+    pad: usize,
+    #[serde(rename = "type")]
+    content_type: Option<String>,
+    accept: Option<String>,
     /// Asked again until this is the code: something happens by itself.
     pub until: Option<u16>,
+    /// Asked so often; the last answer counts.
+    #[serde(default = "once")]
+    pub times: usize,
+    /// Events of a watch that are read; without, all until the stream ends.
+    pub events: Option<usize>,
+    /// The known difference that shows here; see `differences.yaml`.
+    pub differs: Option<String>,
 }
 
-fn ask(about: &'static str, method: &'static str, path: &'static str, body: &Value) -> Step {
-    Step {
-        about,
-        method,
-        path,
-        body: if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        },
-        content_type: if method == "PATCH" {
-            "application/merge-patch+json"
-        } else {
-            "application/json"
-        },
-        accept: "application/json",
-        compared: Compared::All,
-        until: None,
-    }
+fn once() -> usize {
+    1
 }
 
-impl Step {
-    fn typed(self, content_type: &'static str) -> Self {
-        Self {
-            content_type,
-            ..self
-        }
-    }
+/// What the steps of all topics may refer to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    /// Put in place of `{NAME}` in paths.
+    paths: BTreeMap<String, String>,
+    /// Short names of media types.
+    media: BTreeMap<String, String>,
+    templates: BTreeMap<String, Value>,
+}
 
-    fn accepting(self, accept: &'static str) -> Self {
-        Self { accept, ..self }
-    }
+/// A step with everything said.
+#[derive(Debug)]
+pub struct Asked {
+    pub topic: String,
+    pub method: String,
+    pub path: String,
+    pub body: String,
+    pub content_type: String,
+    pub accept: String,
+    pub step: Step,
+}
 
-    /// The two servers say it in other words.
-    fn wordless(self) -> Self {
-        Self {
-            compared: Compared::AllButWords,
-            ..self
-        }
-    }
+pub fn folder() -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/embedded_matches"
+    ))
+}
 
-    /// Controllers of the real server go on with it afterwards.
-    fn only_code(self) -> Self {
-        Self {
-            compared: Compared::Code,
-            ..self
-        }
-    }
-
-    fn until(self, code: u16) -> Self {
-        Self {
-            until: Some(code),
-            ..self
-        }
-    }
+pub fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = folder().join(name);
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// All steps, in order.
-pub fn script() -> Vec<Step> {
-    let parts = [
-        defined::definitions(),
-        defined::creating(),
-        defined::misplaced(),
-        defined::updating(),
-        defined::patching(),
-        lists::listing(),
-        built_in::plain_kinds(),
-        built_in::leases_and_events(),
-        lists::refused(),
-        endings::deleting(),
-        endings::ending(),
-    ];
-    parts.into_iter().flatten().collect()
+pub fn script() -> Vec<Asked> {
+    let names: Names = read("names.yaml");
+    let mut topics: Vec<String> = fs::read_dir(folder().join("requests"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    topics.sort();
+    topics
+        .iter()
+        .flat_map(|file| {
+            let topic = file.trim_end_matches(".yaml");
+            let topic = topic.split_once('-').map_or(topic, |(_, topic)| topic);
+            read::<Vec<Step>>(&format!("requests/{file}"))
+                .into_iter()
+                .map(|step| names.complete(topic, step))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const DEFINITION: &str =
-    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com";
-const WIDGETS: &str = "/apis/example.com/v1/namespaces/shop/widgets";
-const ONE: &str = "/apis/example.com/v1/namespaces/shop/widgets/one";
-const ONE_STATUS: &str = "/apis/example.com/v1/namespaces/shop/widgets/one/status";
-const MAPS: &str = "/api/v1/namespaces/shop/configmaps";
-const JSON_PATCH: &str = "application/json-patch+json";
-const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-const METADATA: &str =
-    "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json";
-const METADATA_LIST: &str =
-    "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
+impl Names {
+    fn complete(&self, topic: &str, step: Step) -> Asked {
+        let (method, path) = step.ask.split_once(' ').expect("a verb and a path");
+        let mut path = path.to_owned();
+        for (name, long) in &self.paths {
+            path = path.replace(&format!("{{{name}}}"), long);
+        }
+        let media = |name: &Option<String>| {
+            let name = name.as_deref()?;
+            Some(self.media.get(name).map_or(name, |long| long).to_owned())
+        };
+        let usual = if method == "PATCH" {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
+        Asked {
+            topic: topic.to_owned(),
+            method: method.to_owned(),
+            path,
+            body: self.body(&step),
+            content_type: media(&step.content_type).unwrap_or_else(|| usual.to_owned()),
+            accept: media(&step.accept).unwrap_or_else(|| "application/json".to_owned()),
+            step,
+        }
+    }
 
-fn definition() -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": "widgets.example.com" },
-        "spec": {
-            "group": "example.com",
-            "scope": "Namespaced",
-            "names": { "plural": "widgets", "kind": "Widget", "shortNames": ["wd"], "categories": ["all"] },
-            "versions": [{
-                "name": "v1",
-                "served": true,
-                "storage": true,
-                "subresources": { "status": {} },
-                "selectableFields": [{ "jsonPath": ".spec.color" }],
-                "additionalPrinterColumns": [{ "name": "Color", "type": "string", "jsonPath": ".spec.color" }],
-                "schema": { "openAPIV3Schema": {
-                    "type": "object",
-                    "required": ["spec"],
-                    "properties": {
-                        "spec": {
-                            "type": "object",
-                            "required": ["size"],
-                            "x-kubernetes-validations": [{ "rule": "self.size < 100", "message": "too large" }],
-                            "properties": {
-                                "size": { "type": "integer", "minimum": 1 },
-                                "color": { "type": "string", "default": "red", "enum": ["red", "blue"] },
-                                "parts": {
-                                    "type": "array",
-                                    "maxItems": 3,
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["name"],
-                                        "properties": {
-                                            "name": { "type": "string", "maxLength": 5 },
-                                            "count": { "type": "integer", "default": 1 },
-                                        },
-                                    },
-                                },
-                            },
-                        },
-                        "status": {
-                            "type": "object",
-                            "properties": { "count": { "type": "integer", "maximum": 9 } },
-                        },
-                    },
-                }},
-            }],
-        },
-    })
-}
-
-fn widget(name: &str, spec: &Value) -> Value {
-    json!({ "apiVersion": "example.com/v1", "kind": "Widget", "metadata": { "name": name }, "spec": spec })
-}
-
-fn map(name: &str, data: &Value) -> Value {
-    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": data })
+    fn body(&self, step: &Step) -> String {
+        if let Some(text) = &step.text {
+            return text.clone();
+        }
+        let mut body = match &step.like {
+            Some(name) => self.templates[name].clone(),
+            None if step.body.is_none() => return String::new(),
+            None => Value::Null,
+        };
+        match &step.body {
+            Some(over) if step.like.is_some() => json_patch::merge(&mut body, over),
+            Some(whole) => body = whole.clone(),
+            None => {}
+        }
+        if step.pad > 0 {
+            body["metadata"]["annotations"]["padding"] = json!("x".repeat(step.pad));
+        }
+        body.to_string()
+    }
 }

@@ -42,7 +42,29 @@ pub(super) fn root(
         at: String::new(),
         depth: 0,
     };
-    compiler.node(schema, Spine::On)
+    compiler.node(&with_every_object(schema), Spine::On)
+}
+
+/// The schema of a kind with what every object has, of which rules may speak though it is not written
+/// down.
+fn with_every_object(schema: &JSONSchemaProps) -> JSONSchemaProps {
+    let mut schema = schema.clone();
+    if schema.x_kubernetes_validations.is_some() {
+        let properties = schema.properties.get_or_insert_default();
+        for (name, kind) in [
+            ("apiVersion", "string"),
+            ("kind", "string"),
+            ("metadata", "object"),
+        ] {
+            properties
+                .entry(name.to_owned())
+                .or_insert_with(|| JSONSchemaProps {
+                    type_: Some(kind.to_owned()),
+                    ..JSONSchemaProps::default()
+                });
+        }
+    }
+    schema
 }
 
 /// Whether a node is one of the object's places, or a further demand on one (`anyOf` and its like).

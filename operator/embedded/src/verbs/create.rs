@@ -58,11 +58,13 @@ pub(super) async fn store(
         if expected.is_none() && call.core.store.get(&call.resource, &key).is_some() {
             return Err(call.refuse(WriteError::Exists, &key.name));
         }
-        std::sync::Arc::new(
-            draft
-                .seal(call.resource.stored_head(), expected.unwrap_or_default())
-                .unversioned(),
-        )
+        let sealed = draft.seal(call.resource.stored_head(), expected.unwrap_or_default());
+        // What is there keeps its version, what is not there has none.
+        std::sync::Arc::new(if expected.is_some() {
+            sealed
+        } else {
+            sealed.unversioned()
+        })
     } else {
         let write = Write::Put {
             resource: std::sync::Arc::clone(&call.resource),

@@ -11,7 +11,7 @@ use crate::{
     answer::{self, Answer},
     call::Call,
     error::{Cause, Refusal},
-    negotiate,
+    negotiate::{self, Shape},
     object::Key,
     store::{Propagation, Write, Written},
 };
@@ -74,7 +74,10 @@ async fn one(call: &Call, options: &Options, key: Key) -> Result<Written, Refusa
 /// Each object is a deletion of its own; what is gone meanwhile is not missed.
 pub(crate) async fn collection(call: &Call) -> Result<Answer, Refusal> {
     let options = options(call)?;
-    let (version, entries) = list::selected(call)?;
+    let (version, mut entries) = list::selected(call)?;
+    if let Some(limit) = call.query.number("limit")?.filter(|limit| *limit > 0) {
+        entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
     let mut deleted = Vec::new();
     for entry in entries {
         match one(call, &options, entry.key().clone()).await {
@@ -85,7 +88,13 @@ pub(crate) async fn collection(call: &Call) -> Result<Answer, Refusal> {
     }
     let items: Vec<Bytes> = deleted
         .iter()
-        .map(|entry| answer::full(call, entry))
+        .map(|entry| {
+            if call.form.shape == Shape::Full && call.resource.traits.bare_items {
+                [b"{".as_slice(), &entry.without_kind()].concat().into()
+            } else {
+                answer::item(call, entry)
+            }
+        })
         .collect();
     list::of_items(call, &items, version)
 }
@@ -128,14 +137,34 @@ fn options(call: &Call) -> Result<Options, Refusal> {
             ));
         }
     };
+    if said.is_some() && body["orphanDependents"].is_boolean() {
+        let shown = json!(said).to_string();
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        return Err(Refusal::invalid_option(
+            "DeleteOptions",
+            &Cause::invalid("propagationPolicy", &shown, why),
+        ));
+    }
     let preconditions = &body["preconditions"];
     // No object is at version 0.
     let version = preconditions["resourceVersion"]
         .as_str()
         .map(|text| text.parse().unwrap_or(0));
-    let dry_run = body["dryRun"]
-        .as_array()
-        .is_some_and(|list| list.iter().any(|each| each == "All"));
+    let dry_runs = body["dryRun"].as_array().map_or(&[][..], Vec::as_slice);
+    if dry_runs.iter().any(|each| each != "All") {
+        return Err(Refusal::invalid_option(
+            "DeleteOptions",
+            &Cause {
+                field: "dryRun".to_owned(),
+                reason: "FieldValueNotSupported".to_owned(),
+                message: format!(
+                    "Unsupported value: {}: supported values: \"All\"",
+                    body["dryRun"]
+                ),
+            },
+        ));
+    }
+    let dry_run = !dry_runs.is_empty();
     Ok(Options {
         uid: text(&preconditions["uid"]),
         version,

@@ -10,7 +10,11 @@ use crate::{
 
 pub(crate) fn get(call: &Call) -> Result<Answer, Refusal> {
     let current = call.core.store.version();
-    if let Some(wanted) = call.query.version()?.filter(|wanted| *wanted > current) {
+    if let Some(wanted) = call
+        .query
+        .version_of_one()?
+        .filter(|wanted| *wanted > current)
+    {
         return Err(Refusal::version_ahead(wanted, current));
     }
     let entry = call

@@ -198,6 +198,14 @@ fn moment(call: &Call, limited: bool) -> Result<Moment, Refusal> {
     })
 }
 
+/// Version and kind of a list.
+fn heading(call: &Call) -> (String, &str) {
+    match call.form.shape {
+        Shape::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList"),
+        _ => (call.api_version(), call.resource.list_kind.as_str()),
+    }
+}
+
 fn show(call: &Call, entries: &[Arc<Entry>], metadata: &Value) -> Result<Answer, Refusal> {
     if call.form.shape == Shape::Table {
         let objects: Vec<Value> = entries
@@ -210,10 +218,7 @@ fn show(call: &Call, entries: &[Arc<Entry>], metadata: &Value) -> Result<Answer,
             &answer::table(call, &objects, metadata),
         ));
     }
-    let (api_version, kind) = match call.form.shape {
-        Shape::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList"),
-        _ => (call.api_version(), call.resource.list_kind.as_str()),
-    };
+    let (api_version, kind) = heading(call);
     let head = format!(
         "{{\"apiVersion\":{},\"kind\":{},\"metadata\":{metadata},\"items\":[",
         json!(api_version),
@@ -261,9 +266,10 @@ pub(super) fn of_items(call: &Call, items: &[Bytes], version: u64) -> Result<Ans
         .iter()
         .map(|item| serde_json::from_slice(item))
         .collect();
+    let (api_version, kind) = heading(call);
     let list = json!({
-        "apiVersion": call.api_version(),
-        "kind": call.resource.list_kind,
+        "apiVersion": api_version,
+        "kind": kind,
         "metadata": { "resourceVersion": version.to_string() },
         "items": items.map_err(|error| Refusal::internal(error.to_string()))?,
     });

@@ -10,13 +10,23 @@ mod watch;
 
 use http::Method;
 
-use crate::{answer::Answer, call::Call, error::Refusal, registry::NAMESPACES, request};
+use crate::{
+    answer::Answer, call::Call, error::Refusal, negotiate::Shape, registry::NAMESPACES, request,
+    table::Include,
+};
 
 /// Does what one request asks for.
 pub(crate) async fn perform(call: Call, method: &Method) -> Result<Answer, Refusal> {
     let named = call.name.is_some();
     let watches = call.query.flag("watch");
     let is_defined = call.resource.definition.is_some();
+    let include = call.query.text("includeObject").unwrap_or_default();
+    if call.form.shape == Shape::Table && Include::named(include).is_none() {
+        return Err(Refusal::bad_request(format!(
+            "Unable to convert to Table as requested: includeObject: Invalid value: \"{include}\": must be 'Metadata', \
+             'Object', 'None', or empty"
+        )));
+    }
     match (method, named) {
         (&Method::GET, false) if watches => watch::watch(call),
         (&Method::GET, true) => get::get(&call),
@@ -35,6 +45,7 @@ pub(crate) async fn perform(call: Call, method: &Method) -> Result<Answer, Refus
         (&Method::PUT | &Method::PATCH, false) if is_defined => {
             Err(Refusal::bad_request("name must be provided"))
         }
+        _ if call.resource.traits.bare_items => Err(Refusal::no_such_method()),
         _ => {
             let verb = request::verb(method, named, watches);
             Err(Refusal::method_not_allowed(

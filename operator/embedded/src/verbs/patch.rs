@@ -15,8 +15,6 @@ use crate::{
 /// Steps of one JSON patch, as the real API server bounds them.
 const MOST_STEPS: usize = 10_000;
 
-const SUPPORTED: &str = "application/json-patch+json, application/merge-patch+json";
-
 /// A patch that was read.
 enum Patch {
     Merge(Value),
@@ -24,7 +22,13 @@ enum Patch {
 }
 
 pub(crate) async fn patch(call: &Call) -> Result<Answer, Refusal> {
-    let patch = read(call)?;
+    let patch = match read(call) {
+        // Whether it can be read matters only where there is something to patch.
+        Err(refusal) if refusal.code == StatusCode::BAD_REQUEST && !exists(call) => {
+            return Err(call.not_found());
+        }
+        patch => patch?,
+    };
     update::repeatedly(call, |stored| {
         let mut object = answer::full_value(call, stored);
         if let Patch::Merge(patch) = &patch {
@@ -39,6 +43,10 @@ pub(crate) async fn patch(call: &Call) -> Result<Answer, Refusal> {
         Ok(object)
     })
     .await
+}
+
+fn exists(call: &Call) -> bool {
+    call.core.store.get(&call.resource, &call.key()).is_some()
 }
 
 fn check_name(call: &Call, object: &Value) -> Result<(), Refusal> {
@@ -100,7 +108,15 @@ fn read(call: &Call) -> Result<Patch, Refusal> {
             "UnsupportedMediaType",
             "server-side apply is not supported by this API, use kubectl apply without --server-side",
         )),
-        _ => Err(Refusal::unsupported_media_type(SUPPORTED)),
+        _ if !call.resource.traits.bare_items => Err(Refusal::unsupported_media_type(
+            "application/json-patch+json, application/merge-patch+json",
+        )),
+        _ => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            "415: Unsupported Media Type",
+        )
+        .with(json!({}))),
     }
 }
 

@@ -24,8 +24,12 @@ pub(crate) async fn update(call: &Call) -> Result<Answer, Refusal> {
     admission::identify(call, &mut object)?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     if name.is_empty() {
-        object["metadata"]["name"] = call.name().into();
-    } else if name != call.name() {
+        return Err(Refusal::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            call.name()
+        )));
+    }
+    if name != call.name() {
         return Err(Refusal::bad_request(format!(
             "the name of the object ({name}) does not match the name on the URL ({})",
             call.name()

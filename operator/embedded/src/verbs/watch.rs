@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::stream;
 use http::{Response, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{sync::watch::Receiver, time::Instant};
 
 use super::list;
@@ -44,18 +44,23 @@ struct Watcher {
     bookmark: Option<Instant>,
     /// The bookmark that says that all initial objects were sent is due.
     initial: bool,
+    /// The first table names its columns.
+    columns: bool,
     over: bool,
 }
 
 pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
     let selector = list::selector(&call)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
-    let initial = sends_initial(&call, bookmarks)?;
+    let initial = sends_initial(&call)?;
     let timeout = call
         .query
         .number("timeoutSeconds")?
         .filter(|seconds| *seconds > 0)
         .map(Duration::from_secs);
+    if call.form.format == Format::Yaml {
+        return Err(Refusal::not_acceptable());
+    }
     // Streams are JSON; a table row by row.
     call.form = Form {
         format: Format::Json,
@@ -63,7 +68,7 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
     };
     let signal = call.core.store.subscribe(&call.resource);
     let now = Instant::now();
-    let wanted = call.query.version()?;
+    let wanted = call.query.version_of_one()?;
     let current = call.core.store.version();
     if let Some(wanted) = wanted.filter(|wanted| *wanted > current) {
         return Err(Refusal::version_ahead(wanted, current));
@@ -75,7 +80,8 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
         ready: VecDeque::new(),
         ends: now + timeout.unwrap_or(LONGEST).min(LONGEST),
         bookmark: bookmarks.then_some(now + BOOKMARK),
-        initial: initial == Some(true),
+        initial: initial == Some(true) && bookmarks,
+        columns: true,
         over: false,
         call,
     };
@@ -84,14 +90,6 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
         watcher.take_all();
     } else if !from_history {
         watcher.seen = current;
-    } else if watcher
-        .call
-        .core
-        .store
-        .events(&watcher.call.resource, watcher.seen, 0)
-        .is_none()
-    {
-        return Err(watcher.gone());
     }
     let body = stream::unfold(watcher, |mut watcher| async move {
         Some((watcher.next().await?, watcher))
@@ -105,7 +103,7 @@ pub(crate) fn watch(mut call: Call) -> Result<Answer, Refusal> {
 }
 
 /// `sendInitialEvents` and what must stand beside it.
-fn sends_initial(call: &Call, bookmarks: bool) -> Result<Option<bool>, Refusal> {
+fn sends_initial(call: &Call) -> Result<Option<bool>, Refusal> {
     let said = call
         .query
         .text("sendInitialEvents")
@@ -122,10 +120,6 @@ fn sends_initial(call: &Call, bookmarks: bool) -> Result<Option<bool>, Refusal> 
         (None, Some(_)) => forbidden(
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        ),
-        (Some(_), Some("NotOlderThan")) if !bookmarks && said == Some(true) => forbidden(
-            "sendInitialEvents",
-            "sendInitialEvents requires setting allowWatchBookmarks to true",
         ),
         (Some(said), Some("NotOlderThan")) => Ok(Some(said)),
         (Some(_), _) => forbidden(
@@ -248,8 +242,23 @@ impl Watcher {
             _ => br#"{"type":"DELETED","object":"#,
         };
         self.ready.push_back(Bytes::from_static(head));
-        self.ready.push_back(answer::item(&self.call, entry));
+        let item = if self.call.form.shape == Shape::Table {
+            let list = json!({ "resourceVersion": entry.version.to_string() });
+            let row = answer::table_value(&self.call, entry);
+            self.table(&[row], &list).to_string().into()
+        } else {
+            answer::item(&self.call, entry)
+        };
+        self.ready.push_back(item);
         self.ready.push_back(Bytes::from_static(b"}\n"));
+    }
+
+    fn table(&mut self, rows: &[Value], list: &Value) -> Value {
+        let mut table = answer::table(&self.call, rows, list);
+        if !std::mem::take(&mut self.columns) {
+            table["columnDefinitions"] = Value::Null;
+        }
+        table
     }
 
     fn push_bookmark(&mut self, initial: bool) {
@@ -269,11 +278,10 @@ impl Watcher {
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata,
             }),
-            Shape::Table => answer::table(
-                &self.call,
-                &[],
-                &json!({ "resourceVersion": self.seen.to_string() }),
-            ),
+            Shape::Table => {
+                let list = json!({ "resourceVersion": self.seen.to_string() });
+                self.table(&[], &list)
+            }
         };
         let event = json!({ "type": "BOOKMARK", "object": object });
         self.ready.push_back(format!("{event}\n").into());

@@ -33,8 +33,11 @@ pub(crate) struct Gate {
 impl Gate {
     /// Whether this process may act now.
     pub(crate) fn is_open(&self) -> bool {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
+
+    fn until(&self) -> Option<Instant> {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, until: Option<Instant>) {
@@ -95,9 +98,22 @@ impl Elector {
 
     /// Renews for as long as that succeeds in time; returns when this process leads no longer.
     pub(crate) async fn hold(&mut self) {
-        while self.gate.is_open() {
-            tokio::time::sleep(self.pause()).await;
-            self.attempt().await;
+        let mut pause = self.pause();
+        let mut ends = self.gate.until();
+        // Once a term is over this incarnation ends, also where the lease could be had again: what was
+        // refused meanwhile is looked at anew by the next.
+        while ends.is_some_and(|ends| Instant::now() < ends) {
+            tokio::time::sleep(pause).await;
+            if !self.gate.is_open() || !self.attempt().await {
+                break;
+            }
+            let over = ends.is_none_or(|ends| Instant::now() >= ends);
+            if over {
+                break;
+            }
+            let renewed = self.gate.until() != ends;
+            pause = if renewed { self.pause() } else { LURK };
+            ends = self.gate.until();
         }
         self.gate.set(None);
     }

@@ -208,7 +208,12 @@ async fn worker(context: Arc<Context>) {
                 failures.remove(&key);
                 continue;
             }
-            Ok(Err(WriteError::NotLeading | WriteError::Gone(_))) => continue,
+            Ok(Err(WriteError::Gone(_))) => continue,
+            Ok(Err(WriteError::NotLeading)) => {
+                // Another leads, or this process again in a moment.
+                context.later(key, FIRST_PAUSE);
+                continue;
+            }
             Ok(Err(WriteError::Conflict(_))) => {
                 context.metrics.reconcile_failed(key.kind(), "conflict");
                 context.queue.add(key);

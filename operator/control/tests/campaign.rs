@@ -336,6 +336,40 @@ fn several_faults_in_one_life_break_nothing() {
     println!("{} schedules, {fired} of them met a fault", seeds.len());
 }
 
+/// Schedules that broke something once, and what that was.
+#[test]
+fn what_broke_once_breaks_no_more() {
+    // SPEC: BI-2, FO-1, SA-3
+    let calm = live(Story::WholeLife, vec![]);
+    let faults = |faults: &[(&str, Fault)]| {
+        let all = faults.iter();
+        all.map(|(point, fault)| ((*point).to_owned(), *fault))
+            .collect::<Vec<_>>()
+    };
+    let planned = vec![
+        // A key that was refused between two terms of one and the same leader was forgotten.
+        faults(&[
+            ("PUT leases/drover #5", Fault::Timeout),
+            (
+                "PUT machineruns/shop-4.00002.web-1/status #2",
+                Fault::Timeout,
+            ),
+            ("Started web-1 at busan #1", Fault::Stale),
+        ]),
+        // A request to make a machine for a drill arrived after the drill was cleaned up.
+        faults(&[
+            (
+                "PUT machineruns/shop-2.00001.db-2/status #1",
+                Fault::Timeout,
+            ),
+            ("PUT protectiongroups/data #1", Fault::CrashBefore),
+            ("Started web-1 at seoul #1", Fault::Conflict),
+            ("materialize drill web-1 at secondary #1", Fault::Stale),
+        ]),
+    ];
+    campaign(Story::WholeLife, planned, &calm.end);
+}
+
 #[test]
 fn a_site_may_be_lost_at_any_point_of_an_unplanned_failover() {
     // SPEC: FO-3, FO-8, SA-2, BI-2

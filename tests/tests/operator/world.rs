@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use drover_control::{Operator, Settings, Stopped};
+use drover_control::{Operator, Scripts, Settings, Stopped};
 use drover_fabric::{Clock, Registry};
 use drover_simulator::{Options, Simulation};
 use drover_tests::{controlplane::ControlPlane, manifests};
@@ -111,7 +111,7 @@ impl World {
                         identity: format!("test-{incarnation}"),
                         namespace: NAMESPACE.into(),
                         unauthenticated: false,
-                        scripts: false,
+                        scripts: Scripts::Off,
                         ..Settings::default()
                     };
                     let operator = Operator::new(client, clock, registry, settings);

@@ -396,7 +396,12 @@ impl Bench {
             Effect::DrillStarted { .. } => {
                 instance(&mut sight.drill, &|value| value.power = Power::Healthy);
             }
-            Effect::DrillRemoved { .. } => sight.drill = seen(Instance::ABSENT),
+            Effect::DrillRemoved { .. } => {
+                sight.drill = seen(Instance {
+                    epoch: self.record.epoch,
+                    ..Instance::ABSENT
+                });
+            }
             other => panic!("a run never asks for {other:?}"),
         }
     }

@@ -49,7 +49,9 @@ impl Case<'_> {
         let site = self.shape.target();
         match self.view.sight.drill.seen() {
             None => wait(WaitReason::Site { site }),
-            Some(seen) if seen.power == Power::Absent => self.done(StepName::CleanUp),
+            Some(seen) if seen.power == Power::Absent && seen.epoch >= self.record.epoch => {
+                self.done(StepName::CleanUp)
+            }
             Some(_) => Ensure(Effect::DrillRemoved { site }),
         }
     }

@@ -263,7 +263,10 @@ impl<'a> Draft<'a> {
         }
         match self.view.shape.spec.kind {
             RunKind::TestFailover => {
-                self.go(RunEvent::CleanUpDue);
+                if self.go(RunEvent::CleanUpDue) {
+                    // A delayed request to make a machine would else make one that nobody removes.
+                    self.turn();
+                }
             }
             RunKind::PlannedFailover | RunKind::UnplannedFailover => {
                 let going_back = [RunPhase::Withdrawing, RunPhase::Returning];

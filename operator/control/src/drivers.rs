@@ -21,6 +21,7 @@ use tracing::{info, warn};
 use crate::cache::{ObjectKey, name_at};
 use crate::context::Context;
 use crate::index::PairKey;
+use crate::kinds::run::rests;
 use crate::queue::Key;
 
 /// The drivers that are open.
@@ -535,6 +536,12 @@ impl Context {
         }
     }
 
+    fn run_rests(&self, run: &ObjectKey) -> bool {
+        let cache = self.cache();
+        let status = cache.runs.get(run).and_then(|run| run.status.as_ref());
+        status.is_some_and(|status| rests(status.record.phase))
+    }
+
     /// Whoever has the machine in hand looks.
     fn wake(&self, machine: ObjectKey) {
         let mut runs = self.runs();
@@ -544,7 +551,9 @@ impl Context {
             self.queue.add(Key::Run(run.clone()));
         }
         drop(runs);
-        if hands.is_empty() {
+        // In the middle of a run nothing is told of a machine that the run does not tell.
+        let moving = hands.iter().any(|(run, _)| !self.run_rests(run));
+        if !moving {
             self.queue.add(Key::Machine(machine));
         }
     }

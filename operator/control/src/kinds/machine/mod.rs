@@ -20,7 +20,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
-use crate::kinds::run::{asked_again, retry_pause};
+use crate::kinds::run::{asked_again, rests, retry_pause};
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -541,7 +541,7 @@ fn worth_writing(
             .as_ref()
             .map(|status| status.record.phase)
             .unwrap_or_default();
-        !RUN.is_final(phase)
+        !RUN.is_final(phase) && !rests(phase)
     });
     if in_run && before.phase == now.phase && before.run == now.run {
         return false;

@@ -206,6 +206,17 @@ fn tell_machines(context: &Context, key: &ObjectKey, phase: RunPhase) {
     }
 }
 
+/// Whether a run waits for a person, maybe for days: its machines say meanwhile what is seen of them.
+pub(crate) fn rests(phase: RunPhase) -> bool {
+    matches!(
+        phase,
+        RunPhase::CommitPending
+            | RunPhase::Halted
+            | RunPhase::AwaitingCompleteSync
+            | RunPhase::Standing
+    )
+}
+
 /// Whether a decision waits for its answer.
 fn unanswered(decision: &RunDecision) -> bool {
     decision
@@ -393,14 +404,11 @@ fn wake_later(
     waits: &[Wait],
 ) {
     let now = context.clock.now();
-    let person = matches!(
-        phase(run),
-        RunPhase::CommitPending
-            | RunPhase::Halted
-            | RunPhase::AwaitingCompleteSync
-            | RunPhase::Standing
-    );
-    let every = if person { WAITING } else { UNDER_WAY };
+    let every = if rests(phase(run)) {
+        WAITING
+    } else {
+        UNDER_WAY
+    };
     let mut at = context.clock.now().checked_add(every).unwrap_or(now);
     let mut sooner = |instant: Timestamp| at = at.min(instant.max(now));
     for wait in waits {

@@ -255,6 +255,7 @@ impl<'a> Case<'a> {
                 | P::Committing
                 | P::SynchronizingBack
                 | P::AwaitingCompleteSync
+                | P::Reprotecting
         );
         // A copy that a cancelled failback began goes on: the disk is inconsistent until it is complete (FB-5).
         let half_way = phase == RunPhase::Cancelled

@@ -479,8 +479,7 @@ impl Kept for MachineRun {
 
 /// Whether a run came to its end.
 pub(crate) fn is_final(run: &RecoveryRun) -> bool {
-    let phase = run.status.as_ref().map(|status| status.record.phase);
-    phase.is_some_and(|phase| RUN.is_final(phase))
+    RUN.is_final(run.phase())
 }
 
 /// What became of an object in the cache.

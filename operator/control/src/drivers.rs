@@ -10,6 +10,7 @@ use drover_api::{
     Consistency, FailbackLocation, ProtectedMachineSpec, ReplicationPolicySpec, RunNic, Site,
     SiteSpec, TargetSettings,
 };
+use drover_engine::decide::rests;
 use drover_fabric::{
     Answer, Fabric, InstanceKey, LinkGoal, Materialize, PairConfig, Replicator, Secrets,
     SiteConfig, SiteGoal, Subject, within,
@@ -21,7 +22,6 @@ use tracing::{info, warn};
 use crate::cache::{ObjectKey, name_at};
 use crate::context::Context;
 use crate::index::PairKey;
-use crate::kinds::run::rests;
 use crate::queue::Key;
 
 /// The drivers that are open.
@@ -34,6 +34,8 @@ pub(crate) struct Drivers {
 struct OpenSite {
     spec: SiteSpec,
     fabric: Arc<dyn Fabric>,
+    /// Whether it makes machines that nobody listed there.
+    provisions: bool,
     observer: AbortHandle,
 }
 
@@ -259,6 +261,7 @@ impl Context {
         let observer = self.spawn(task);
         let open = OpenSite {
             spec: site.spec.clone(),
+            provisions: fabric.capabilities().provisions,
             fabric: Arc::clone(&fabric),
             observer,
         };
@@ -266,6 +269,12 @@ impl Context {
             former.observer.abort();
         }
         Ok(fabric)
+    }
+
+    /// Whether a site makes machines that nobody listed there.
+    pub(crate) fn provisions(&self, site: &SiteName) -> bool {
+        let drivers = self.drivers();
+        drivers.sites.get(site).is_some_and(|open| open.provisions)
     }
 
     /// Opens the driver of a pair, or leaves it as it is where nothing about it changed.
@@ -538,8 +547,7 @@ impl Context {
 
     fn run_rests(&self, run: &ObjectKey) -> bool {
         let cache = self.cache();
-        let status = cache.runs.get(run).and_then(|run| run.status.as_ref());
-        status.is_some_and(|status| rests(status.record.phase))
+        cache.runs.get(run).is_some_and(|run| rests(run.phase()))
     }
 
     /// Whoever has the machine in hand looks.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use drover_api::conditions::{DRIFTED, FAILOVER_READY};
 use drover_api::value::SiteName;
-use drover_api::{ActualSite, Consistency, RecoveryPlan, RunPhase};
+use drover_api::{ActualSite, Consistency, RecoveryPlan};
 use drover_world::{Link, LinkState, Observed};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -395,7 +395,7 @@ impl Stands {
         let mut newest = BTreeMap::new();
         for (key, run) in cache.runs.iter() {
             let status = run.status.as_ref();
-            let phase = status.map_or(RunPhase::Pending, |status| status.record.phase);
+            let phase = run.phase();
             let kind = format!("{:?}", run.spec.kind);
             let of = OfRuns {
                 kind: kind.clone(),

@@ -120,6 +120,9 @@ pub struct Capabilities {
     pub fencing: bool,
     /// Whether drills can be isolated here.
     pub drills: bool,
+    /// Whether a machine that nobody listed here is made when it is protected: a simulated world does
+    /// that, so that manifests can be tried without listing every machine twice.
+    pub provisions: bool,
 }
 
 /// What a site says of itself.

@@ -128,6 +128,16 @@ pub enum MachinePhase {
     Failed,
 }
 
+impl MachinePhase {
+    /// Machines count as protected while they replicate.
+    pub fn is_protected(self) -> bool {
+        matches!(
+            self,
+            Self::Protected | Self::ResyncRequired | Self::Resynchronizing
+        )
+    }
+}
+
 /// What is seen of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -469,6 +469,16 @@ pub struct DecisionEntry {
     pub at: Timestamp,
 }
 
+impl RecoveryRun {
+    /// Where it stands; a run that was only just made waits to begin.
+    pub fn phase(&self) -> RunPhase {
+        self.status
+            .as_ref()
+            .map(|status| status.record.phase)
+            .unwrap_or_default()
+    }
+}
+
 impl RecoveryRunSpec {
     /// Whether the run is planned or unplanned; nothing for drills and reprotects.
     pub fn failover_type(&self) -> Option<FailoverType> {

@@ -189,16 +189,11 @@ async fn let_go(
     drill: &Arc<RecoveryDrill>,
     run: Option<&Arc<RecoveryRun>>,
 ) -> Result<(), WriteError> {
-    if let Some(run) = run {
-        let phase = run
-            .status
-            .as_ref()
-            .map(|status| status.record.phase)
-            .unwrap_or_default();
-        if !RUN.is_final(phase) {
-            context.queue.add(Key::Run(ObjectKey::of(&**run)));
-            return Ok(());
-        }
+    if let Some(run) = run
+        && !RUN.is_final(run.phase())
+    {
+        context.queue.add(Key::Run(ObjectKey::of(&**run)));
+        return Ok(());
     }
     let mut next = (**drill).clone();
     next.finalizers_mut()

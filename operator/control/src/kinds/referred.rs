@@ -3,47 +3,71 @@
 
 use std::sync::Arc;
 
+use drover_api::NetworkMapping;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::object::HasStatus;
 
 use crate::cache::ObjectKey;
 use crate::conditions::Conditions;
 use crate::context::Context;
-use crate::declaration::Object;
-use crate::write::WriteError;
+use crate::declaration::{Object, Snapshot};
+use crate::write::{WriteError, Written};
 
 fn count(of: usize) -> u32 {
     u32::try_from(of).unwrap_or(u32::MAX)
 }
 
-fn judge(context: &Context, list: &mut Vec<Condition>, generation: Option<i64>, errors: &[String]) {
-    let mut conditions = Conditions::of(list, generation, context.clock.now());
+/// The parts of a status that all of them have.
+struct Judgement<'a> {
+    observed_generation: &'a mut Option<i64>,
+    conditions: &'a mut Vec<Condition>,
+}
+
+/// Says in the status of an object what is wrong with it. `parts` fills in what only its kind has.
+async fn judge<K>(
+    context: &Arc<Context>,
+    found: Option<Arc<K>>,
+    object: Object,
+    parts: impl for<'a> FnOnce(&'a mut K::Status, &Snapshot) -> Judgement<'a>,
+) -> Result<(), WriteError>
+where
+    K: Written + HasStatus,
+    K::Status: Clone + Default + PartialEq,
+{
+    let Some(former) = found else { return Ok(()) };
+    let snapshot = context.snapshot();
+    let mut next = (*former).clone();
+    let generation = former.meta().generation;
+    let judged = parts(next.status_mut().get_or_insert_default(), &snapshot);
+    *judged.observed_generation = generation;
+    let mut conditions = Conditions::of(judged.conditions, generation, context.clock.now());
+    let errors = snapshot.errors(&object);
     if errors.is_empty() {
         conditions.ready("Valid", "it can be referred to");
     } else {
         conditions.stalled("Invalid", &errors.join("\n"));
     }
+    if next.status() == former.status() {
+        return Ok(());
+    }
+    context.replace_status(next).await.map(|_| ())
 }
 
 pub(crate) async fn policy(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().policies.get(key).cloned();
-    let Some(policy) = found else { return Ok(()) };
-    let snapshot = context.snapshot();
-    let mut next = (*policy).clone();
-    let mut status = next.status.take().unwrap_or_default();
-    status.observed_generation = policy.metadata.generation;
-    status.users = count(snapshot.users_of_policy(key));
-    let errors = snapshot.errors(&Object::Policy(key.clone()));
     judge(
         context,
-        &mut status.conditions,
-        policy.metadata.generation,
-        &errors,
-    );
-    next.status = Some(status);
-    if next.status == policy.status {
-        return Ok(());
-    }
-    context.replace_status(next).await.map(|_| ())
+        found,
+        Object::Policy(key.clone()),
+        |status, snapshot| {
+            status.users = count(snapshot.users_of_policy(key));
+            Judgement {
+                observed_generation: &mut status.observed_generation,
+                conditions: &mut status.conditions,
+            }
+        },
+    )
+    .await
 }
 
 pub(crate) async fn failback_policy(
@@ -51,43 +75,24 @@ pub(crate) async fn failback_policy(
     key: &ObjectKey,
 ) -> Result<(), WriteError> {
     let found = context.cache().failback_policies.get(key).cloned();
-    let Some(policy) = found else { return Ok(()) };
-    let snapshot = context.snapshot();
-    let mut next = (*policy).clone();
-    let mut status = next.status.take().unwrap_or_default();
-    status.observed_generation = policy.metadata.generation;
-    status.users = count(snapshot.users_of_failback_policy(key));
-    let errors = snapshot.errors(&Object::FailbackPolicy(key.clone()));
-    judge(
-        context,
-        &mut status.conditions,
-        policy.metadata.generation,
-        &errors,
-    );
-    next.status = Some(status);
-    if next.status == policy.status {
-        return Ok(());
-    }
-    context.replace_status(next).await.map(|_| ())
+    let object = Object::FailbackPolicy(key.clone());
+    judge(context, found, object, |status, snapshot| {
+        status.users = count(snapshot.users_of_failback_policy(key));
+        Judgement {
+            observed_generation: &mut status.observed_generation,
+            conditions: &mut status.conditions,
+        }
+    })
+    .await
 }
 
 pub(crate) async fn mapping(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().mappings.get(key).cloned();
-    let Some(mapping) = found else { return Ok(()) };
-    let snapshot = context.snapshot();
-    let mut next = (*mapping).clone();
-    let mut status = next.status.take().unwrap_or_default();
-    status.observed_generation = mapping.metadata.generation;
-    let errors = snapshot.errors(&Object::Mapping(key.clone()));
-    judge(
-        context,
-        &mut status.conditions,
-        mapping.metadata.generation,
-        &errors,
-    );
-    next.status = Some(status);
-    if next.status == mapping.status {
-        return Ok(());
-    }
-    context.replace_status(next).await.map(|_| ())
+    judge::<NetworkMapping>(context, found, Object::Mapping(key.clone()), |status, _| {
+        Judgement {
+            observed_generation: &mut status.observed_generation,
+            conditions: &mut status.conditions,
+        }
+    })
+    .await
 }

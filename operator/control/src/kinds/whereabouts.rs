@@ -6,11 +6,10 @@ use std::sync::Arc;
 use drover_api::common::SiteRole;
 use drover_api::conditions::RPO_EXCEEDED;
 use drover_api::{ActualSite, Consistency, MachinePhase, ProtectedMachine, RecoveryPlan};
-use drover_engine::decide;
+use drover_engine::decide::{self, Serving};
 use drover_engine::plan::{Balance, Places, wanted};
-use drover_world::{Instance, MachineId, Observed};
+use drover_world::{MachineId, Observed};
 
-use super::plan::is_protected;
 use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::drivers::Place;
@@ -89,7 +88,7 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
     for machine in machines {
         let place = Place::of(&key.namespace, &machine.spec, Consistency::PerMachine);
         let status = machine.status.as_ref();
-        found.protected += usize::from(status.is_some_and(|status| is_protected(status.phase)));
+        found.protected += usize::from(status.is_some_and(|status| status.phase.is_protected()));
         let late = status.into_iter().flat_map(|status| &status.conditions);
         found.late += usize::from(
             late.into_iter()
@@ -97,16 +96,9 @@ pub(crate) fn whereabouts(context: &Context, key: &ObjectKey, plan: &RecoveryPla
         );
         let epoch = highest_epoch(&index, &place);
         found.highest_epoch = found.highest_epoch.max(epoch);
-        let seen = Seen::of(&index, &place);
-        found.split += usize::from(seen == Seen::Both);
-        // A lost site must not keep a person from leaving it: while one site answers, what was known
-        // last stands. While none does, nothing is known.
-        let at = match seen {
-            Seen::Blind => None,
-            seen => seen
-                .side()
-                .or_else(|| status.and_then(|status| status.active_site)),
-        };
+        let serving = serving(&index, &place);
+        found.split += usize::from(serving == Serving::Both);
+        let at = serving.located(status.and_then(|status| status.active_site));
         if status.is_some_and(|status| status.phase == MachinePhase::NotProtected) {
             let link = index.link(&place.pair, &place.subject.primary);
             let committed = at.is_some_and(|at| decide::proven_committed(link.seen(), at, epoch));
@@ -156,41 +148,10 @@ impl Tally {
     }
 }
 
-/// At which of its sites a machine is seen to serve.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    At(SiteRole),
-    Both,
-    /// At none, or the site that would tell does not answer.
-    Open,
-    /// Neither site answers.
-    Blind,
-}
-
-impl Seen {
-    fn of(index: &Index, place: &Place) -> Self {
-        let serves = |role| {
-            let seen = index.instance(place.sites.at(role), &place.instance(role, false));
-            match seen {
-                Observed::Seen { value, .. } => Some(Instance::may_serve(&value)),
-                Observed::Unknown { .. } => None,
-            }
-        };
-        match (serves(SiteRole::Primary), serves(SiteRole::Secondary)) {
-            (Some(true), Some(true)) => Self::Both,
-            (Some(true), _) => Self::At(SiteRole::Primary),
-            (_, Some(true)) => Self::At(SiteRole::Secondary),
-            (None, None) => Self::Blind,
-            _ => Self::Open,
-        }
-    }
-
-    fn side(self) -> Option<SiteRole> {
-        match self {
-            Self::At(role) => Some(role),
-            Self::Both | Self::Open | Self::Blind => None,
-        }
-    }
+/// What is seen of where a machine serves.
+fn serving(index: &Index, place: &Place) -> Serving {
+    let seen = |role| index.instance(place.sites.at(role), &place.instance(role, false));
+    Serving::of([&seen(SiteRole::Primary), &seen(SiteRole::Secondary)])
 }
 
 fn highest_epoch(index: &Index, place: &Place) -> u64 {

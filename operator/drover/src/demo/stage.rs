@@ -26,7 +26,6 @@ use crate::cluster::reading;
 use crate::cluster::written::{self, Written};
 use crate::failure::{Failure, Why};
 use crate::output::Output;
-use crate::reports::words::phase_of;
 use crate::up::home::Home;
 use crate::up::screen::Screen;
 use crate::up::story::{Line, Mood, Story};
@@ -259,7 +258,7 @@ impl<'o> Stage<'o> {
             found = runs
                 .filter(|run| run.spec.number > after)
                 .find(|run| run.spec.kind == kind);
-            Ok(found.as_ref().is_some_and(|run| phase_of(run) == phase))
+            Ok(found.as_ref().is_some_and(|run| run.phase() == phase))
         })
         .await?;
         found.ok_or_else(|| Failure::NoSuchObject {

@@ -33,7 +33,7 @@ use serde::Serialize;
 
 use super::moments::between;
 use super::order::{self, Order};
-use super::words::{is_over, phase_of};
+use super::words::is_over;
 use gather::{decisions, failures, groups, members, phases};
 pub use parts::*;
 
@@ -200,7 +200,7 @@ fn ended(run: &RecoveryRun) -> Option<Timestamp> {
 }
 
 fn verdict(run: &RecoveryRun, failures: &[Failed]) -> Verdict {
-    match phase_of(run) {
+    match run.phase() {
         RunPhase::Cancelled => Verdict::Cancelled,
         _ if !super::waiting::waits(run).is_empty() => Verdict::WaitsForAPerson,
         _ if !is_over(run) => Verdict::InProgress,

@@ -12,7 +12,7 @@ use super::moments;
 use super::page::is_wrong;
 use super::progress;
 use super::waiting::{Waiting, waits};
-use super::words::{actual_word, condition, holds, is_over, phase_of};
+use super::words::{actual_word, condition, holds, is_over};
 use crate::text::{Cell, Column, Style, Table, wrapped};
 
 /// How everything stands.
@@ -122,7 +122,7 @@ pub fn state(plan: &RecoveryPlan, run: Option<&RecoveryRun>) -> (String, String,
         let note = waits
             .first()
             .map_or_else(|| progress::in_one_line(run), |wait| wait.what.clone());
-        return (format!("{:?}", phase_of(run)), note, !waits.is_empty());
+        return (format!("{:?}", run.phase()), note, !waits.is_empty());
     }
     let Some(status) = &plan.status else {
         return ("New".to_owned(), "nobody looked at it yet".to_owned(), true);

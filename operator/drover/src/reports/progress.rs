@@ -219,7 +219,7 @@ pub fn is_failover(run: &RecoveryRun) -> bool {
 
 /// `Entering: 2 of 12 machines healthy, 1 failed`.
 pub fn in_one_line(run: &RecoveryRun) -> String {
-    let phase = words::phase_of(run);
+    let phase = run.phase();
     let counts = run
         .status
         .as_ref()

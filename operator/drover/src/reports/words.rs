@@ -2,7 +2,7 @@
 
 use drover_api::common::{Direction, RecoveryPointChoice, RecoveryPointType, RunKind, SitePair};
 use drover_api::conditions::Condition;
-use drover_api::{ActualSite, LeftProof, RecoveryRun, RecoveryRunSpec, RunPhase};
+use drover_api::{ActualSite, LeftProof, RecoveryRun, RecoveryRunSpec};
 use drover_engine::lifecycle::RUN;
 
 use super::moments;
@@ -28,17 +28,9 @@ pub fn way(sites: &SitePair, direction: Direction) -> String {
     )
 }
 
-/// The phase that a run is in.
-pub fn phase_of(run: &RecoveryRun) -> RunPhase {
-    run.status
-        .as_ref()
-        .map(|status| status.record.phase)
-        .unwrap_or_default()
-}
-
 /// Whether nothing more can happen in a run.
 pub fn is_over(run: &RecoveryRun) -> bool {
-    RUN.is_final(phase_of(run))
+    RUN.is_final(run.phase())
 }
 
 /// Where machines are, with the site's name: `secondary (busan)`.

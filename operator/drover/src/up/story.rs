@@ -221,7 +221,7 @@ impl Story {
         self.stand(run);
         let over = words::is_over(run);
         let told = self.told("run", &name);
-        let phase = words::phase_of(run);
+        let phase = run.phase();
         let first = told.facts.is_empty();
         let ended_before = told.facts.contains_key("ended before");
         if over && (first || ended_before) {
@@ -274,14 +274,14 @@ impl Story {
         }
         let (done, total, _) = counts(run);
         let what = words::what(&run.spec);
-        let phase = words::phase_of(run);
+        let phase = run.phase();
         standing.run = Some(format!("{} {what} {phase:?}", run.name_any()));
         (standing.done, standing.total) = (done.into(), total.into());
     }
 }
 
 fn line_of_run(run: &RecoveryRun, name: &str) -> Line {
-    let phase = words::phase_of(run);
+    let phase = run.phase();
     // Reversing replication starts no machine, so none becomes healthy by it.
     let mut text = if run.spec.kind == RunKind::Reprotect {
         format!("run {name}: {phase:?}")
@@ -339,7 +339,7 @@ fn counts(run: &RecoveryRun) -> (u32, u32, u32) {
         .as_ref()
         .map(|status| status.machines)
         .unwrap_or_default();
-    let done = match words::phase_of(run) {
+    let done = match run.phase() {
         RunPhase::Leaving | RunPhase::Synchronizing | RunPhase::AwaitingCompleteSync => counts.left,
         _ => counts.healthy,
     };

@@ -2,7 +2,7 @@
 
 use drover_api::common::{SiteRole, Window};
 use drover_api::{DeletionPolicy, MachinePhase};
-use drover_world::{Effect, ErrorClass, Link, LinkState, Observed};
+use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Power};
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::view::Failure;
@@ -43,6 +43,35 @@ pub struct Prerequisite {
     pub name: String,
     /// Whether it holds; nothing while that is not known.
     pub holds: Option<bool>,
+}
+
+/// What must hold before a machine is protected (PR-1).
+///
+/// `made_there` says that the primary site makes a machine that nobody listed when it is protected;
+/// `unusable` is why the replicator cannot be used.
+pub fn prerequisites(
+    at: [&Observed<Instance>; 2],
+    made_there: bool,
+    unusable: Option<&FabricError>,
+) -> Vec<Prerequisite> {
+    let of = |name: &str, holds| Prerequisite {
+        name: name.to_owned(),
+        holds,
+    };
+    let answers = |at: &Observed<Instance>| Some(at.seen().is_some());
+    let there = at[0]
+        .seen()
+        .map(|seen| made_there || seen.power != Power::Absent);
+    let mut list = vec![
+        of("the primary site answers", answers(at[0])),
+        of("the secondary site answers", answers(at[1])),
+        of("the machine exists at the primary site", there),
+    ];
+    if let Some(error) = unusable {
+        let name = format!("the replicator can be used ({error})");
+        list.push(of(&name, Some(false)));
+    }
+    list
 }
 
 /// What is done about a protection now.

@@ -7,3 +7,4 @@ mod bench;
 mod limits;
 mod movement;
 mod points;
+mod tenure;

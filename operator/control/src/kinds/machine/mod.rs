@@ -7,20 +7,24 @@ use std::sync::Arc;
 
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{
-    Consistency, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus, Purpose,
-    RecoveryRun, ReplicationPolicySpec, RunPhase, StepState,
+    Consistency, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus, RecoveryRun,
+    ReplicationPolicySpec,
 };
-use drover_engine::decide::{self, Failure, Prerequisite, ProtectStep, ProtectView, WaitReason};
+use drover_engine::decide::{
+    self, Failure, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure, TenureView,
+    WaitReason, rests,
+};
 use drover_engine::lifecycle::{MACHINE, RUN};
-use drover_world::{Effect, FabricError, Instance, Link, LinkState, Observed, Power, Stamp};
+use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use crate::cache::ObjectKey;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
-use crate::kinds::run::{asked_again, rests, retry_pause};
+use crate::kinds::run::{asked_again, retry_pause};
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -108,6 +112,7 @@ impl<'a> Case<'a> {
         let opened = context
             .open_pair(&place.pair, [sites[0], sites[1]], &policy)
             .await;
+        let provisions = context.provisions(place.sites.at(SiteRole::Primary));
         let now = context.clock.now();
         let index = context.index();
         let at =
@@ -134,57 +139,22 @@ impl<'a> Case<'a> {
             prerequisites: Vec::new(),
             now,
         };
-        case.prerequisites = case.prerequisites(opened.err());
+        case.prerequisites = decide::prerequisites(case.at(), provisions, opened.err().as_ref());
         Some(case)
     }
 
-    /// What must hold before anything is made (PR-1).
-    fn prerequisites(&self, driver: Option<FabricError>) -> Vec<Prerequisite> {
-        let known = |value: &Observed<Instance>| value.seen().is_some();
-        let there = self.at[0].seen().map(|seen| {
-            // A machine of a simulated site that nobody lists is made when it is protected.
-            seen.power != Power::Absent || self.policy.replicator.driver() == "simulator"
-        });
-        let of = |name: &str, holds| Prerequisite {
-            name: name.to_owned(),
-            holds,
-        };
-        let mut list = vec![
-            of("the primary site answers", Some(known(&self.at[0]))),
-            of("the secondary site answers", Some(known(&self.at[1]))),
-            of("the machine exists at the primary site", there),
-        ];
-        if let Some(error) = driver {
-            list.push(of(
-                &format!("the replicator can be used ({error})"),
-                Some(false),
-            ));
-        }
-        list
+    fn at(&self) -> [&Observed<Instance>; 2] {
+        [&self.at[0], &self.at[1]]
     }
 
-    /// Where the machine is active: where it runs, else where its data comes from.
     fn active(&self) -> Option<SiteRole> {
-        let serves = |role| self.at[side(role)].seen().map(Instance::may_serve);
-        match (serves(SiteRole::Primary), serves(SiteRole::Secondary)) {
-            (Some(true), Some(false)) => Some(SiteRole::Primary),
-            (Some(false), Some(true)) => Some(SiteRole::Secondary),
-            // Both, neither, or one is not known: what was recorded last, else where data comes from.
-            _ => self.recorded_active().or_else(|| {
-                let link = self.link.seen()?;
-                (link.state != LinkState::None).then(|| link.towards.other())
-            }),
-        }
-    }
-
-    fn recorded_active(&self) -> Option<SiteRole> {
-        self.machine.status.as_ref()?.active_site
+        let status = self.machine.status.as_ref();
+        let recorded = status.and_then(|status| status.active_site);
+        Serving::of(self.at()).active(recorded, &self.link)
     }
 
     fn split(&self) -> bool {
-        self.at
-            .iter()
-            .all(|at| at.seen().is_some_and(Instance::may_serve))
+        Serving::of(self.at()) == Serving::Both
     }
 
     /// Moves the phase on as far as it goes now; for what it waits then.
@@ -194,113 +164,34 @@ impl<'a> Case<'a> {
         status: &mut ProtectedMachineStatus,
     ) -> Option<WaitReason> {
         status.active_site = self.active().or(status.active_site);
-        if let Some((run, part)) = &self.run {
-            let phase = run
-                .status
-                .as_ref()
-                .map(|status| status.record.phase)
-                .unwrap_or_default();
-            let name = run.metadata.name.as_deref().unwrap_or_default();
-            if !RUN.is_final(phase) {
-                if let Some(phase) = told(run, phase, part) {
-                    status.phase = phase;
-                    status.run = name.parse().ok();
+        let journal = self.run.as_ref().and_then(|(_, part)| part.status.clone());
+        let journal = journal.unwrap_or_default();
+        let tenure = decide::tenure(&TenureView {
+            phase: status.phase,
+            purpose: self.machine.spec.purpose,
+            active: status.active_site,
+            at: self.at(),
+            link: &self.link,
+            run: self.run.as_ref().map(|(run, _)| PartInRun {
+                run: &run.spec,
+                phase: run.phase(),
+                journal: &journal,
+            }),
+        });
+        match tenure {
+            Tenure::Run(told) => {
+                if let Some(told) = told {
+                    let run = self.run.as_ref().map(|(run, _)| run.name_any());
+                    status.run = run.and_then(|name| name.parse().ok());
+                    status.phase = told;
                 }
-                return Some(WaitReason::Run);
+                Some(WaitReason::Run)
             }
-            status.run = None;
-            self.after_run(run, phase, part, status);
-        } else if begins(status.phase) && self.adopted() {
-            status.phase = MachinePhase::NotProtected;
-        }
-        self.protect(context, status)
-    }
-
-    /// Found as a run left it, with no run on record here: it is adopted as it is, and nothing is done to
-    /// what stands at the other site (SA-5, SA-11).
-    fn adopted(&self) -> bool {
-        let Some(active) = self.active() else {
-            return false;
-        };
-        let Some(link) = self.link.seen() else {
-            return false;
-        };
-        let other = self.at[side(active.other())].seen();
-        let touched = self
-            .at
-            .iter()
-            .any(|at| at.seen().is_some_and(|seen| seen.epoch > 0));
-        let backwards = link.state != LinkState::None && link.towards == active;
-        let something_there = other.is_some_and(|other| other.power != Power::Absent);
-        touched && (backwards || (link.state == LinkState::None && something_there))
-    }
-
-    /// What a run that came to its end left behind.
-    fn after_run(
-        &self,
-        run: &RecoveryRun,
-        phase: RunPhase,
-        part: &MachineRun,
-        status: &mut ProtectedMachineStatus,
-    ) {
-        use MachinePhase as P;
-        let journal = part.status.clone().unwrap_or_default();
-        let in_run = matches!(
-            status.phase,
-            P::CommitPending
-                | P::Leaving
-                | P::Left
-                | P::Entering
-                | P::Returning
-                | P::Committing
-                | P::SynchronizingBack
-                | P::AwaitingCompleteSync
-                | P::Reprotecting
-        );
-        // A copy that a cancelled failback began goes on: the disk is inconsistent until it is complete (FB-5).
-        let half_way = phase == RunPhase::Cancelled
-            && run.spec.synchronization.is_some()
-            && matches!(status.phase, P::NotProtected | P::Inconsistent);
-        match phase {
-            RunPhase::Committed if journal.enter.state == StepState::Done => {
-                let settled = matches!(status.phase, P::Disabling | P::Unprotected | P::Migrated);
-                if !settled {
-                    let migrated = self.machine.spec.purpose == Purpose::MigrationOnly
-                        && run.spec.direction.target() == SiteRole::Secondary;
-                    status.phase = if migrated {
-                        P::Migrated
-                    } else {
-                        P::NotProtected
-                    };
-                }
+            Tenure::Protection(from) => {
+                status.run = None;
+                status.phase = from;
+                self.protect(context, status)
             }
-            RunPhase::Protected
-                if (matches!(status.phase, P::NotProtected | P::Reprotecting) || in_run)
-                    && journal.reverse.state == StepState::Done =>
-            {
-                status.phase = P::Protected;
-            }
-            RunPhase::Cancelled | RunPhase::Committed if in_run || half_way => {
-                let active = status.active_site.unwrap_or(run.spec.direction.source());
-                let copies = run.spec.synchronization.is_some();
-                let replicates = self.link.seen().is_some_and(|link| {
-                    let flows = match link.state {
-                        LinkState::None => false,
-                        LinkState::Replicating => true,
-                        _ => !copies,
-                    };
-                    flows && link.towards == active.other()
-                });
-                let half = self.at[side(run.spec.direction.target())]
-                    .seen()
-                    .is_some_and(|seen| seen.disk == drover_world::Disk::HalfWritten);
-                status.phase = match (replicates, half && copies) {
-                    (_, true) => P::Inconsistent,
-                    (true, _) => P::Protected,
-                    (false, _) => P::NotProtected,
-                };
-            }
-            _ => {}
         }
     }
 
@@ -459,25 +350,6 @@ fn newest_run(
         .max_by_key(|(run, _)| run.spec.epoch)
 }
 
-/// What is told of a machine in the middle of a run: what the run reached, not its every step.
-fn told(run: &RecoveryRun, phase: RunPhase, part: &MachineRun) -> Option<MachinePhase> {
-    let entered = part
-        .status
-        .as_ref()
-        .is_some_and(|journal| journal.enter.state == StepState::Done);
-    match (run.spec.kind, phase) {
-        // It may wait for an approval, and nothing replicates meanwhile.
-        (RunKind::Reprotect, RunPhase::Pending) => None,
-        (RunKind::Reprotect, _) => Some(MachinePhase::Reprotecting),
-        (_, RunPhase::CommitPending) if entered => Some(MachinePhase::CommitPending),
-        (_, RunPhase::CommitPending) => Some(MachinePhase::Left),
-        (_, RunPhase::Withdrawing | RunPhase::Returning) => Some(MachinePhase::Returning),
-        (_, RunPhase::AwaitingCompleteSync) => Some(MachinePhase::AwaitingCompleteSync),
-        (_, RunPhase::Synchronizing) => Some(MachinePhase::SynchronizingBack),
-        _ => None,
-    }
-}
-
 /// Remembers what came of a request outside of runs (PR-5).
 fn note(
     context: &Arc<Context>,
@@ -536,14 +408,10 @@ fn worth_writing(
         old.newest_point = new.newest_point;
     }
     // In the middle of a run nothing is told that the run does not tell.
-    let in_run = case.run.as_ref().is_some_and(|(run, _)| {
-        let phase = run
-            .status
-            .as_ref()
-            .map(|status| status.record.phase)
-            .unwrap_or_default();
-        !RUN.is_final(phase) && !rests(phase)
-    });
+    let in_run = case
+        .run
+        .as_ref()
+        .is_some_and(|(run, _)| !RUN.is_final(run.phase()) && !rests(run.phase()));
     if in_run && before.phase == now.phase && before.run == now.run {
         return false;
     }
@@ -590,9 +458,4 @@ async fn let_go(context: &Arc<Context>, machine: &Arc<ProtectedMachine>) -> Resu
     };
     finalizers.retain(|finalizer| finalizer != FINALIZER);
     context.replace(next).await.map(|_| ())
-}
-
-/// Whether nothing was made for a machine yet. The first look at it may come before its sites answered.
-fn begins(phase: MachinePhase) -> bool {
-    matches!(phase, MachinePhase::Unprotected | MachinePhase::Enabling)
 }

@@ -77,7 +77,7 @@ impl Case<'_> {
         if self.split() {
             conditions.stalled("SplitBrain", "the machine runs at both sites");
         }
-        let protected = matches!(phase, P::Protected | P::ResyncRequired | P::Resynchronizing);
+        let protected = phase.is_protected();
         conditions.set(PROTECTED, Status::of(protected), &reason, "");
         let late = rpo.is_some_and(|rpo| rpo > self.policy.rpo_threshold);
         if late && protected {

@@ -11,7 +11,7 @@ use drover_engine::lifecycle::RUN;
 use drover_engine::plan::{Failover, Intent, Scope};
 use kube::ResourceExt;
 
-use super::{Case, Next, phase, plan_id, words};
+use super::{Case, Next, plan_id, words};
 use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::kinds::run::DRILL;
@@ -122,7 +122,7 @@ pub(crate) async fn begin_drill(
             ));
         }
     };
-    if case.runs.iter().any(|run| !RUN.is_final(phase(run))) {
+    if case.runs.iter().any(|run| !RUN.is_final(run.phase())) {
         return Ok(Err(
             "a run of the plan is going on: the drill waits for its end".into(),
         ));

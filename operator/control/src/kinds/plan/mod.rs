@@ -11,8 +11,8 @@ use std::sync::Arc;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::{Duration, MachineName};
 use drover_api::{
-    ActualSite, ForecastSummary, IntentServed, MachinePhase, MachineRunSpec, RecoveryPlan,
-    RecoveryRun, RunForecast, RunPhase,
+    ActualSite, ForecastSummary, IntentServed, MachineRunSpec, RecoveryPlan, RecoveryRun,
+    RunForecast, RunPhase,
 };
 use drover_engine::compile::{self, Compiled, Order, What};
 use drover_engine::decide::{self, GuardFacts, Held, Served, Start};
@@ -101,13 +101,6 @@ struct Next {
     baseline: Option<IntentServed>,
     /// What makes the plan unusable.
     errors: Vec<String>,
-}
-
-fn phase(run: &RecoveryRun) -> RunPhase {
-    run.status
-        .as_ref()
-        .map(|status| status.record.phase)
-        .unwrap_or_default()
 }
 
 fn moves(run: &RecoveryRun) -> bool {
@@ -352,7 +345,7 @@ impl Case<'_> {
         let drill = self
             .runs
             .iter()
-            .find(|run| run.spec.kind == RunKind::TestFailover && !RUN.is_final(phase(run)))?;
+            .find(|run| run.spec.kind == RunKind::TestFailover && !RUN.is_final(run.phase()))?;
         let name = drill.annotations().get(DRILL).cloned().unwrap_or_default();
         Some(match intent.failover {
             Failover::Planned => format!("drill {name} stands: it waits until that is cleaned up"),
@@ -438,7 +431,7 @@ impl Case<'_> {
 
 /// Whether a run is under way that is no drill.
 fn goes_on(run: &RecoveryRun) -> bool {
-    run.spec.kind != RunKind::TestFailover && !RUN.is_final(phase(run))
+    run.spec.kind != RunKind::TestFailover && !RUN.is_final(run.phase())
 }
 
 /// Whether a run waits for people before it does anything.
@@ -446,7 +439,7 @@ fn awaits_approval(run: &RecoveryRun) -> bool {
     let needed = run.spec.approvals.unwrap_or(0);
     let record = run.status.as_ref().map(|status| &status.record);
     let given = record.map_or(0, |record| record.approved_by.len());
-    phase(run) == RunPhase::Pending && given < usize::try_from(needed).unwrap_or(usize::MAX)
+    run.phase() == RunPhase::Pending && given < usize::try_from(needed).unwrap_or(usize::MAX)
 }
 
 fn approve(run: &RecoveryRun) -> String {
@@ -478,7 +471,7 @@ async fn let_go(
     plan: &Arc<RecoveryPlan>,
     runs: &[Arc<RecoveryRun>],
 ) -> Result<(), WriteError> {
-    if let Some(run) = runs.iter().find(|run| !RUN.is_final(phase(run))) {
+    if let Some(run) = runs.iter().find(|run| !RUN.is_final(run.phase())) {
         let mut status = plan.status.clone().unwrap_or_default();
         let words = format!(
             "run {} is going on; the plan goes when it has ended",
@@ -499,12 +492,4 @@ async fn let_go(
     next.finalizers_mut()
         .retain(|finalizer| finalizer != FINALIZER);
     context.replace(next).await.map(|_| ())
-}
-
-/// Machines count as protected while they replicate.
-pub(crate) fn is_protected(phase: MachinePhase) -> bool {
-    matches!(
-        phase,
-        MachinePhase::Protected | MachinePhase::ResyncRequired | MachinePhase::Resynchronizing
-    )
 }

@@ -10,7 +10,7 @@ use drover_engine::decide::{self, NewestRun, Reprotect, ReprotectView};
 use drover_engine::plan::{Intent, reprotects_by_itself, resolve};
 use kube::ResourceExt;
 
-use super::{Case, Next, approve, awaits_approval, goes_on, moves, phase};
+use super::{Case, Next, approve, awaits_approval, goes_on, moves};
 use crate::cache::ObjectKey;
 use crate::context::Context;
 use crate::write::WriteError;
@@ -22,12 +22,12 @@ impl Case<'_> {
         let newest = runs.find(|run| run.spec.kind != RunKind::TestFailover);
         let name = newest.map(|run| run.name_any()).unwrap_or_default();
         let newest = newest.map(|run| {
-            let committed = moves(run) && phase(run) == RunPhase::Committed;
+            let committed = moves(run) && run.phase() == RunPhase::Committed;
             NewestRun {
                 name: &name,
                 kind: run.spec.kind,
                 direction: run.spec.direction,
-                phase: phase(run),
+                phase: run.phase(),
                 asked: self.decided(context, run, DecisionAction::Reprotect),
                 by_itself: committed && self.by_itself(run),
                 refused: self.decided(context, run, DecisionAction::Cancel),

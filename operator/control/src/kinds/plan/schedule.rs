@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 use tracing::info;
 
-use super::{Case, Next, phase};
+use super::{Case, Next};
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
 use crate::events::Tone;
@@ -93,10 +93,10 @@ impl Case<'_> {
             (name, self.snapshot.site(name).map(|site| &site.spec))
         };
         // A drill in the middle of its clean-up has lost its object's phase before its run's.
-        let drilling = self.runs.iter().filter(|run| !RUN.is_final(phase(run)));
+        let drilling = self.runs.iter().filter(|run| !RUN.is_final(run.phase()));
         let mut drilling = drilling.filter(|run| run.spec.kind == RunKind::TestFailover);
         let standing = drills.iter().find(|drill| stands(drill));
-        let run = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
+        let run = next.run.as_ref().filter(|run| !RUN.is_final(run.phase()));
         let run = run.or_else(|| drilling.next()).map(|run| run.name_any());
         let drill = standing.map(|drill| drill.name_any());
         look(&DrillsView {

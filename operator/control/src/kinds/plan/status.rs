@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::schedule::Scheduled;
-use super::{Case, Next, approve, awaits_approval, forecast, phase};
+use super::{Case, Next, approve, awaits_approval, forecast};
 use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
@@ -32,7 +32,7 @@ impl Case<'_> {
             let ended: Vec<&Arc<RecoveryRun>> = self
                 .runs
                 .iter()
-                .filter(|run| run.spec.kind == kind && RUN.is_final(phase(run)))
+                .filter(|run| run.spec.kind == kind && RUN.is_final(run.phase()))
                 .collect();
             let surplus = ended.len().saturating_sub(keep);
             for run in ended.into_iter().take(surplus) {
@@ -53,7 +53,7 @@ impl Case<'_> {
         let mut status = self.plan.status.clone().unwrap_or_default();
         status.observed_generation = self.plan.metadata.generation;
         status.active_site = Some(self.where_.actual);
-        let current = next.run.as_ref().filter(|run| !RUN.is_final(phase(run)));
+        let current = next.run.as_ref().filter(|run| !RUN.is_final(run.phase()));
         let serving = next.run.as_ref();
         let served = serving.and_then(|run| Served::by(run));
         let served = served.or_else(|| self.served());
@@ -64,7 +64,7 @@ impl Case<'_> {
             .runs
             .iter()
             .rev()
-            .filter(|run| RUN.is_final(phase(run)))
+            .filter(|run| RUN.is_final(run.phase()))
             .take(32)
             .filter_map(|run| run.name_any().parse().ok())
             .collect();
@@ -154,7 +154,7 @@ impl Case<'_> {
             "Machines",
             &covered,
         );
-        let commit = current.is_some_and(|run| phase(run) == RunPhase::CommitPending);
+        let commit = current.is_some_and(|run| run.phase() == RunPhase::CommitPending);
         let reason = if commit {
             "CommitPending"
         } else {
@@ -169,10 +169,10 @@ impl Case<'_> {
         }
         match current {
             _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
-            Some(run) => match phase(run) {
+            Some(run) => match run.phase() {
                 RunPhase::CommitPending | RunPhase::AwaitingCompleteSync => {
                     conditions.ready(
-                        &format!("{:?}", phase(run)),
+                        &format!("{:?}", run.phase()),
                         &format!("run {}: {waits}", run.name_any()),
                     );
                 }

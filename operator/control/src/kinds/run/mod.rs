@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use drover_api::common::RunKind;
 use drover_api::{RecoveryRun, RecoveryRunStatus, RunDecision, RunDecisionSpec, RunPhase};
-use drover_engine::decide::{self, MachineStep, Room, RunStep, RunView, Wait, WaitReason};
+use drover_engine::decide::{self, MachineStep, Room, RunStep, RunView, Wait, WaitReason, rests};
 use drover_engine::lifecycle::RUN;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
         forget(context, key);
         return Ok(());
     };
-    if RUN.is_final(phase(&run)) {
+    if RUN.is_final(run.phase()) {
         finish(context, key, &run).await?;
         return Ok(());
     }
@@ -66,13 +66,6 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
         context.runs().states.insert(key.clone(), state);
     }
     outcome.map(|_| ())
-}
-
-fn phase(run: &RecoveryRun) -> RunPhase {
-    run.status
-        .as_ref()
-        .map(|status| status.record.phase)
-        .unwrap_or_default()
 }
 
 /// What is derived of the run, from the last reconcile or anew.
@@ -160,19 +153,19 @@ async fn passes(
         let (step, machines) = decide(context, key, &run, state, &decisions);
         state.pace.passed(begun);
         if let Some(record) = step.record {
-            let before = phase(&run);
+            let before = run.phase();
             let next = status::with_record(&run, state, record, &step.waits, context.clock.now());
             run = context.replace_status(next).await?;
-            if phase(&run) != before {
+            if run.phase() != before {
                 status::tell(context, &run);
-                tell_machines(context, key, phase(&run));
+                tell_machines(context, key, run.phase());
             }
             answer(context, &run, &decisions).await?;
             continue;
         }
         answer(context, &run, &decisions).await?;
         effects::act(context, key, &run, state, &step.actions);
-        if RUN.is_final(phase(&run)) {
+        if RUN.is_final(run.phase()) {
             return Ok(true);
         }
         let written = carry_out(context, key, &run, state, machines).await?;
@@ -204,17 +197,6 @@ fn tell_machines(context: &Context, key: &ObjectKey, phase: RunPhase) {
     for machine in machines {
         context.queue.add(Key::Machine(machine));
     }
-}
-
-/// Whether a run waits for a person, maybe for days: its machines say meanwhile what is seen of them.
-pub(crate) fn rests(phase: RunPhase) -> bool {
-    matches!(
-        phase,
-        RunPhase::CommitPending
-            | RunPhase::Halted
-            | RunPhase::AwaitingCompleteSync
-            | RunPhase::Standing
-    )
 }
 
 /// Whether a decision waits for its answer.
@@ -404,7 +386,7 @@ fn wake_later(
     waits: &[Wait],
 ) {
     let now = context.clock.now();
-    let every = if rests(phase(run)) {
+    let every = if rests(run.phase()) {
         WAITING
     } else {
         UNDER_WAY

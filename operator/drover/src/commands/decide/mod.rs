@@ -264,7 +264,7 @@ fn tell(seen: &Situation, proposal: &Proposal, output: &mut Output) {
         style.strong(format!("Run {name}")),
         words::what(&run.spec),
         words::way(&run.spec.sites, run.spec.direction),
-        words::phase_of(run),
+        run.phase(),
     ));
     output.talk(&format!("  digest {}", run.spec.digest));
     for sentence in &proposal.sentences {

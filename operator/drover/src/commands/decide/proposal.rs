@@ -63,7 +63,7 @@ pub fn judge(seen: &Situation, say: &Say, by: &str) -> Result<Proposal, Failure>
     }
     if words::is_over(&seen.run) {
         return Err(Failure::Refused {
-            what: format!("the run is over: it is {:?}", words::phase_of(&seen.run)),
+            what: format!("the run is over: it is {:?}", seen.run.phase()),
             hint: format!("`drover report {}` says how it went", seen.name()),
         });
     }

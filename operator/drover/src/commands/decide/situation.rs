@@ -12,7 +12,6 @@ use crate::failure::Failure;
 use crate::reports::moments::{ago, full};
 use crate::reports::points::{Recoverable, recoverable};
 use crate::reports::progress::{self, Standing, is_up};
-use crate::reports::words;
 
 /// A step as `GROUP/ACTION`, its group, the action and how it stands.
 pub type Step = (String, StepName, Action, ActionRecord);
@@ -38,7 +37,7 @@ impl Situation {
 
     /// Its phase.
     pub(super) fn phase(&self) -> RunPhase {
-        words::phase_of(&self.run)
+        self.run.phase()
     }
 
     /// The site that machines leave.

@@ -246,7 +246,7 @@ fn history(page: &mut Page, runs: &[RecoveryRun], now: Timestamp) {
             run.metadata.name.clone().unwrap_or_default().into(),
             words::what(&run.spec).into(),
             words::way(&run.spec.sites, run.spec.direction).into(),
-            format!("{:?}", words::phase_of(run)).into(),
+            format!("{:?}", run.phase()).into(),
             measure(status.and_then(|status| status.rto.as_ref())).into(),
             measure(status.and_then(|status| status.rpo.as_ref())).into(),
             evidence::started(run)

@@ -30,6 +30,7 @@ impl Fabric for SimulatedSite {
             epochs: self.shared.epochs,
             fencing: fencing != FencingMethod::None,
             drills: true,
+            provisions: true,
         }
     }
 

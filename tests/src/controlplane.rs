@@ -350,7 +350,8 @@ impl ControlPlane {
             .arg("--service-account-issuer=https://kubernetes.default.svc")
             .arg(path_flag("--service-account-signing-key-file", &key))
             .arg(path_flag("--service-account-key-file", &key))
-            .arg("--service-cluster-ip-range=10.0.0.0/24")
+            // All of 127/8 is this machine: a service is whoever listens at its address.
+            .arg("--service-cluster-ip-range=127.77.0.0/24")
             .arg("--allow-privileged=true")
             // A loopback address is not a valid endpoint of the service `kubernetes`.
             .arg("--endpoint-reconciler-type=none")

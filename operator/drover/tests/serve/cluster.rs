@@ -3,13 +3,15 @@
 use std::fs;
 
 use drover_tests::controlplane::ControlPlane;
-use drover_tests::manifests;
+use drover_tests::{chart, manifests};
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub struct Cluster {
     pub control_plane: ControlPlane,
     pub folder: TempDir,
+    /// Who takes decisions.
+    person: &'static str,
 }
 
 /// What kubectl said, and whether it was content.
@@ -24,12 +26,33 @@ impl Cluster {
         let cluster = Self {
             control_plane: ControlPlane::start().unwrap(),
             folder: tempfile::tempdir().unwrap(),
+            person: "kim",
         };
         let crds = manifests::repository().join("crds");
         cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]);
         let wait = ["wait", "--for=condition=Established", "crd", "--all"];
         cluster.kubectl(&wait);
         cluster.kubectl(&["create", "namespace", "shop"]);
+        cluster
+    }
+
+    /// What `helm template` makes of the chart is in it, and nothing else of Drover; what is asked of it is
+    /// logged.
+    pub fn installed(values: &str) -> Self {
+        let cluster = Self {
+            control_plane: ControlPlane::start_with_audit().unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            // Nobody decides in the name of another there.
+            person: "admin",
+        };
+        for namespace in [chart::NAMESPACE, "shop"] {
+            cluster.kubectl(&["create", "namespace", namespace]);
+        }
+        let objects = chart::render_text(values).unwrap();
+        let said = cluster.anywhere(&["apply", "--server-side", "--filename=-"], &objects);
+        assert!(said.fine, "{}", said.talk);
+        let wait = ["wait", "--for=condition=Established", "crd", "--all"];
+        cluster.kubectl(&wait);
         cluster
     }
 
@@ -85,7 +108,7 @@ impl Cluster {
                 "runRef": { "name": run, "uid": object["metadata"]["uid"] },
                 "action": action,
                 "digest": object["spec"]["digest"],
-                "by": "kim",
+                "by": self.person,
             },
         });
         if let Some((group, action)) = step {
@@ -97,16 +120,22 @@ impl Cluster {
 
 /// All documents of the quickstart, in the order in which they refer to each other.
 pub fn quickstart() -> String {
+    [declared(), drill()].join("\n---\n")
+}
+
+/// What stays declared: all but the drill.
+pub fn declared() -> String {
+    ["sites", "policies", "networks", "protection", "plan"]
+        .map(file_of_quickstart)
+        .join("\n---\n")
+}
+
+/// A test failover, for as long as it is there.
+pub fn drill() -> String {
+    file_of_quickstart("drill")
+}
+
+fn file_of_quickstart(name: &str) -> String {
     let folder = manifests::repository().join("examples/quickstart");
-    let files = [
-        "sites",
-        "policies",
-        "networks",
-        "protection",
-        "plan",
-        "drill",
-    ];
-    let read = |name: &&str| fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap();
-    let texts: Vec<String> = files.iter().map(read).collect();
-    texts.join("\n---\n")
+    fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap()
 }

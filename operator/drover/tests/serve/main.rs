@@ -7,6 +7,7 @@
 mod admission;
 mod cluster;
 mod frozen;
+mod installed;
 mod leading;
 mod process;
 mod unreadable;

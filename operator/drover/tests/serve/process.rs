@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -30,13 +31,23 @@ impl Drop for Process {
 impl Process {
     /// Starts one, and waits until it serves health and metrics.
     pub fn start(cluster: &Cluster, arguments: &[&str]) -> Self {
+        let own = ["--listen", "127.0.0.1:0", "--log-format", "json"];
+        let lease = ["--lease-namespace", "default"];
+        let arguments = [&["run"], &own[..], &lease, arguments].concat();
+        Self::start_as(
+            cluster,
+            &cluster.control_plane.kubeconfig_path(),
+            &arguments,
+        )
+    }
+
+    /// Starts one with these arguments, as who is named in a kubeconfig.
+    pub fn start_as(cluster: &Cluster, kubeconfig: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_drover"))
-            .args(["run", "--listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--lease-namespace", "default"])
-            .args(["--simulator-latency", "zero", "--simulator-data", "world"])
             .args(arguments)
+            .args(["--simulator-latency", "zero", "--simulator-data", "world"])
             .current_dir(cluster.folder.path())
-            .env("KUBECONFIG", cluster.control_plane.kubeconfig_path())
+            .env("KUBECONFIG", kubeconfig)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

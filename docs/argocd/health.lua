@@ -65,6 +65,10 @@ if is_true(conditions, "CommitPending") or phase == "CommitPending" or phase == 
     or phase == "NotProtected" or ready.reason == "AwaitingCompleteSync" or ready.reason == "AwaitingReprotect" then
   return health("Suspended", says(ready, "a person's word is awaited"))
 end
+-- Nothing begins because a person said so; what is under way goes on.
+if is_true(conditions, "Suspended") and not is_true(conditions, "Reconciling") then
+  return health("Suspended", says(conditions["Suspended"], "suspended"))
+end
 if is_true(conditions, "Reconciling") then
   return health("Progressing", says(conditions["Reconciling"], "work goes on"))
 end

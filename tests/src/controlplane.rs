@@ -82,8 +82,7 @@ pub struct ControlPlane {
     api_port: u16,
     etcd_port: u16,
     token: String,
-    controllers: Controllers,
-    auditing: Auditing,
+    flavour: Flavour,
 }
 
 /// A process of a control plane.
@@ -104,17 +103,15 @@ impl Part {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Controllers {
-    None,
-    Few,
-}
-
-/// Whether the API server writes down who asked it for what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Auditing {
-    Off,
-    On,
+/// What differs between control planes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flavour {
+    /// Whether a kube-controller-manager runs beside it.
+    controllers: bool,
+    /// Whether the API server writes down who asked it for what.
+    audited: bool,
+    /// Whether the store survives a power cut.
+    durable: bool,
 }
 
 impl ControlPlane {
@@ -127,7 +124,7 @@ impl ControlPlane {
     ///
     /// If the binaries can be neither found nor built, or do not become ready in time.
     pub fn start() -> Result<Self, Error> {
-        Self::start_on_free_ports(Controllers::None, Auditing::Off)
+        Self::start_on_free_ports(Flavour::default())
     }
 
     /// Like [`start`](Self::start), with a kube-controller-manager for garbage collection,
@@ -138,7 +135,10 @@ impl ControlPlane {
     /// As [`start`](Self::start); also if the folder of binaries has no kube-controller-manager,
     /// as is so for those envtest downloads.
     pub fn start_with_controllers() -> Result<Self, Error> {
-        Self::start_on_free_ports(Controllers::Few, Auditing::Off)
+        Self::start_on_free_ports(Flavour {
+            controllers: true,
+            ..Flavour::default()
+        })
     }
 
     /// Like [`start`](Self::start), with an [audit log](Self::audit_log_path).
@@ -147,7 +147,23 @@ impl ControlPlane {
     ///
     /// As [`start`](Self::start).
     pub fn start_with_audit() -> Result<Self, Error> {
-        Self::start_on_free_ports(Controllers::None, Auditing::On)
+        Self::start_on_free_ports(Flavour {
+            audited: true,
+            ..Flavour::default()
+        })
+    }
+
+    /// Like [`start`](Self::start), with a store that survives a power cut, as that of a cluster does: for
+    /// figures.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_durable() -> Result<Self, Error> {
+        Self::start_on_free_ports(Flavour {
+            durable: true,
+            ..Flavour::default()
+        })
     }
 
     /// The one control plane (without controllers) that all tests of one test binary share.
@@ -258,22 +274,18 @@ impl ControlPlane {
             .doing("run kubectl")
     }
 
-    fn start_on_free_ports(controllers: Controllers, auditing: Auditing) -> Result<Self, Error> {
+    fn start_on_free_ports(flavour: Flavour) -> Result<Self, Error> {
         let assets = assets()?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(assets.clone(), controllers, auditing) {
+            match Self::start_once(assets.clone(), flavour) {
                 Err(error) if error.is_port_taken() && attempt < PORT_ATTEMPTS => attempt += 1,
                 result => return result,
             }
         }
     }
 
-    fn start_once(
-        assets: PathBuf,
-        controllers: Controllers,
-        auditing: Auditing,
-    ) -> Result<Self, Error> {
+    fn start_once(assets: PathBuf, flavour: Flavour) -> Result<Self, Error> {
         let folder = tempfile::Builder::new()
             .prefix("drover-controlplane-")
             .tempdir()
@@ -286,13 +298,12 @@ impl ControlPlane {
             api_port,
             etcd_port,
             token: random_token()?,
-            controllers,
-            auditing,
+            flavour,
         };
         this.write_credentials()?;
         this.start_etcd()?;
         this.start_api_server()?;
-        if controllers == Controllers::Few {
+        if flavour.controllers {
             this.start_controller_manager()?;
         }
         Ok(this)
@@ -324,9 +335,11 @@ impl ControlPlane {
             .arg(format!("--listen-client-urls={url}"))
             .arg(format!("--advertise-client-urls={url}"))
             // It has no peers; port 0 keeps it off the well-known one.
-            .arg("--listen-peer-urls=http://127.0.0.1:0")
+            .arg("--listen-peer-urls=http://127.0.0.1:0");
+        if !self.flavour.durable {
             // The data need not outlive the machine, only its processes.
-            .arg("--unsafe-no-fsync");
+            etcd.arg("--unsafe-no-fsync");
+        }
         self.processes.spawn("etcd", etcd)?;
         // The API server tries again only after a second, so it starts when etcd listens.
         self.wait_until("etcd", |this| Ok(accepts(this.etcd_port)))
@@ -356,7 +369,7 @@ impl ControlPlane {
             // A loopback address is not a valid endpoint of the service `kubernetes`.
             .arg("--endpoint-reconciler-type=none")
             .arg("--profiling=false");
-        if self.auditing == Auditing::On {
+        if self.flavour.audited {
             let policy = self.folder.path().join("audit-policy.yaml");
             fs::write(&policy, AUDIT_POLICY).doing("write the audit policy")?;
             server
@@ -367,7 +380,7 @@ impl ControlPlane {
                 // Who looks at rights wants them all to be asked for, as some distributions do.
                 .arg("--enable-admission-plugins=OwnerReferencesPermissionEnforcement");
         }
-        if self.controllers == Controllers::None {
+        if !self.flavour.controllers {
             // Nobody makes service accounts, and this plugin refuses pods without one.
             server.arg("--disable-admission-plugins=ServiceAccount");
         }

@@ -28,6 +28,8 @@ pub const RPO_EXCEEDED: &str = "RPOExceeded";
 pub const DRIFTED: &str = "Drifted";
 /// A failover could be started now with what is known (RD-1).
 pub const FAILOVER_READY: &str = "FailoverReady";
+/// Nothing begins, because the annotation `drover.dev/suspend` says so.
+pub const SUSPENDED: &str = "Suspended";
 /// A site answers and its rights suffice.
 pub const REACHABLE: &str = "Reachable";
 /// Drills come by their schedule; `False` where one is held, with what would release it.

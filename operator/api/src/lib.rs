@@ -6,6 +6,7 @@
 //!
 //! What may not enter: clients, runtimes, clocks, files. What a declaration *means* is the engine's.
 
+pub mod annotations;
 pub mod common;
 pub mod conditions;
 pub mod crd;

@@ -1,9 +1,10 @@
 //! What an operator costs that has nothing to do: machines are protected and replicate every thirty seconds,
 //! and nothing else happens. Then how long one that takes over needs until it has looked at everything.
 //!
-//!     cargo bench -p drover-control --bench idle -- [MACHINES [GROUPS]]
+//!     cargo bench -p drover-control --bench idle -- [MACHINES [GROUPS]] [--cluster]
 //!
-//! The simulated sites and the embedded API are in this process, and their share is in the figures.
+//! The simulated sites are in this process, and so is the API, unless it is a real one: their share is in the
+//! figures.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -12,26 +13,22 @@ mod world;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use world::{World, declare, until};
+use world::{World, asked, declare, until};
 
 const WATCHED: Duration = Duration::from_mins(1);
 
 fn main() {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .filter_map(|text| text.parse::<usize>().ok());
-    let machines = numbers.next().unwrap_or(10_000);
-    let groups = numbers.next().unwrap_or(100);
+    let ([machines, groups], real) = asked([10_000, 100]);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(measure(machines, groups));
+    runtime.block_on(measure(machines, groups, real));
 }
 
-async fn measure(machines: usize, groups: usize) {
-    let world = World::open().await;
+async fn measure(machines: usize, groups: usize, real: bool) {
+    let world = World::open(real).await;
     let first = world.operator();
     let first = tokio::spawn(async move { first.run(std::future::pending()).await });
     declare(&world.client, machines, groups).await;

@@ -3,7 +3,7 @@
 //! A planned failover of many machines on simulated sites where everything is done at once, through the
 //! embedded API with durable writes: from the change of `activeSite` to all *commit pending*.
 //!
-//!     cargo bench -p drover-control --bench orchestrate -- [MACHINES [GROUPS]]
+//!     cargo bench -p drover-control --bench orchestrate -- [MACHINES [GROUPS]] [--cluster]
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -16,24 +16,20 @@ use drover_api::{RecoveryPlan, RecoveryRun, RunPhase};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
-use world::{World, declare, until};
+use world::{World, asked, declare, until};
 
 fn main() {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .filter_map(|text| text.parse::<usize>().ok());
-    let machines = numbers.next().unwrap_or(5_000);
-    let groups = numbers.next().unwrap_or(50);
+    let ([machines, groups], real) = asked([5_000, 50]);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(measure(machines, groups));
+    runtime.block_on(measure(machines, groups, real));
 }
 
-async fn measure(machines: usize, groups: usize) {
-    let world = World::open().await;
+async fn measure(machines: usize, groups: usize, real: bool) {
+    let world = World::open(real).await;
     let operator = world.operator();
     tokio::spawn(async move { operator.run(std::future::pending()).await });
     declare(&world.client, machines, groups).await;

@@ -1,6 +1,6 @@
 //! Conditions, as kstatus reads them (KU-1).
 
-use drover_api::conditions::{READY, RECONCILING, STALLED};
+use drover_api::conditions::{READY, RECONCILING, STALLED, SUSPENDED};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -49,6 +49,15 @@ impl<'a> Conditions<'a> {
         reason.clone_into(&mut condition.reason);
         condition.message = message;
         condition.observed_generation = self.generation;
+    }
+
+    /// Says that nothing begins because a person said so, and what that means for this kind.
+    pub(crate) fn set_suspended(&mut self, suspended: bool, meaning: &str) {
+        if suspended {
+            self.set(SUSPENDED, Status::True, "Annotation", meaning);
+        } else {
+            self.clear(SUSPENDED);
+        }
     }
 
     /// Takes a condition away: those that are abnormal-true are absent when all is well.

@@ -36,6 +36,8 @@ struct OpenSite {
     fabric: Arc<dyn Fabric>,
     /// Whether it makes machines that nobody listed there.
     provisions: bool,
+    /// Whether a person wants it opened anew.
+    stale: bool,
     observer: AbortHandle,
 }
 
@@ -44,6 +46,8 @@ struct OpenPair {
     made_from: (SiteSpec, SiteSpec, ReplicationPolicySpec),
     replicator: Arc<dyn Replicator>,
     observer: AbortHandle,
+    /// Whether a person wants it opened anew.
+    stale: bool,
 }
 
 /// A machine where it stands: its sites, its names there, and what replicates it.
@@ -243,6 +247,7 @@ impl Context {
         let name = site_name(site)?;
         if let Some(open) = self.drivers().sites.get(&name)
             && open.spec == site.spec
+            && !open.stale
         {
             return Ok(Arc::clone(&open.fabric));
         }
@@ -262,6 +267,7 @@ impl Context {
         let open = OpenSite {
             spec: site.spec.clone(),
             provisions: fabric.capabilities().provisions,
+            stale: false,
             fabric: Arc::clone(&fabric),
             observer,
         };
@@ -287,6 +293,7 @@ impl Context {
         let made_from = (sites[0].spec.clone(), sites[1].spec.clone(), policy.clone());
         if let Some(open) = self.drivers().pairs.get(pair)
             && open.made_from == made_from
+            && !open.stale
         {
             return Ok(Arc::clone(&open.replicator));
         }
@@ -318,6 +325,7 @@ impl Context {
             made_from,
             replicator: Arc::clone(&replicator),
             observer,
+            stale: false,
         };
         if let Some(former) = self.drivers().pairs.insert(pair.clone(), open) {
             former.observer.abort();
@@ -326,6 +334,27 @@ impl Context {
     }
 
     /// Closes the driver of a site that is not declared any more.
+    /// Has the drivers of a site opened anew when they are asked for next, with credentials as they are then.
+    /// Until that succeeded, those that are open stay.
+    pub(crate) fn renew_site(&self, name: &SiteName) {
+        let mut drivers = self.drivers();
+        if let Some(open) = drivers.sites.get_mut(name) {
+            open.stale = true;
+        }
+        let pairs = drivers.pairs.iter_mut();
+        for (_, open) in pairs.filter(|(pair, _)| pair.primary == *name || pair.secondary == *name)
+        {
+            open.stale = true;
+        }
+        drop(drivers);
+        // What the former credentials could not do is tried with those that there are now.
+        let machines = self.cache().at_site(name);
+        for machine in machines {
+            self.failures().remove(&machine);
+        }
+        self.site_turned(name);
+    }
+
     pub(crate) fn close_site(&self, name: &str) {
         let mut drivers = self.drivers();
         let Some(key) = drivers

@@ -219,6 +219,35 @@ fn what_is_not_known_yet_progresses_and_what_is_wrong_is_said() {
             "it is being deleted",
         ),
     ];
+    each_is(&cases);
+}
+
+#[test]
+fn what_is_suspended_is_said_so_unless_work_goes_on() {
+    // SPEC: KU-1, KU-2
+    let ready = condition("Ready", true, "AsDeclared");
+    each_is(&[
+        (
+            object(
+                "RecoveryPlan",
+                &json!({ "conditions": [ready, condition("Suspended", true, "Annotation")] }),
+            ),
+            "Suspended",
+            "about Annotation",
+        ),
+        (
+            object(
+                "RecoveryPlan",
+                &json!({ "conditions": [condition("Reconciling", true, "Leaving"), condition("Ready", false, "Leaving"), condition("Suspended", true, "Annotation")] }),
+            ),
+            "Progressing",
+            "about Leaving",
+        ),
+    ]);
+}
+
+/// Judges objects, and compares with a status and a message for each.
+fn each_is(cases: &[(Value, &str, &str)]) {
     let objects: Vec<Value> = cases.iter().map(|(object, _, _)| object.clone()).collect();
     for ((object, status, message), said) in cases.iter().zip(judge(&objects)) {
         assert_eq!(

@@ -368,6 +368,10 @@ pub struct RecoveryPlanStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// The value of the annotation `drover.dev/reconcile-now` that was answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile: Option<String>,
     /// Where the machines really are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_site: Option<ActualSite>,

@@ -1,5 +1,5 @@
-//! Simulated sites where everything is done at once, the embedded API with durable writes, an operator, and
-//! many machines that one plan is about.
+//! Simulated sites where everything is done at once, an API with durable writes, an operator, and many machines
+//! that one plan is about. The API is the embedded one, or with `--cluster` a real API server with its etcd.
 
 #![allow(clippy::unwrap_used, dead_code)]
 
@@ -10,33 +10,36 @@ use std::time::Duration;
 
 use drover_api::{KINDS, ProtectionGroup};
 use drover_control::{Operator, Settings};
-use drover_embedded::{Api as Embedded, ApiBody, ApiService, Options};
+use drover_embedded::{Api as Embedded, Options};
 use drover_fabric::{Clock, Registry};
 use drover_simulator::Simulation;
-use http::{Method, Request, Response};
+use drover_tests::{controlplane::ControlPlane, manifests};
+use http::{Method, Request};
 use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::client::{Body, ClientBuilder};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
 use serde_json::json;
 use tempfile::TempDir;
 use tower::Service;
 
 /// Counts writes on their way to the API.
 #[derive(Clone)]
-struct Counting {
-    inner: ApiService,
+struct Counting<S> {
+    inner: S,
     writes: Arc<AtomicUsize>,
 }
 
-impl Service<Request<kube::client::Body>> for Counting {
-    type Response = Response<ApiBody>;
-    type Error = <ApiService as Service<Request<kube::client::Body>>>::Error;
-    type Future = <ApiService as Service<Request<kube::client::Body>>>::Future;
+impl<S: Service<Request<Body>>> Service<Request<Body>> for Counting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request<kube::client::Body>>::poll_ready(&mut self.inner, context)
+        self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.method() != Method::GET {
             self.writes.fetch_add(1, Ordering::Relaxed);
         }
@@ -50,32 +53,85 @@ pub struct World {
     pub client: Client,
     pub writes: Arc<AtomicUsize>,
     clock: Clock,
-    _data: TempDir,
+    api: Backend,
+}
+
+/// Where the objects are kept.
+enum Backend {
+    Embedded { _data: TempDir },
+    Cluster { _processes: ControlPlane },
+}
+
+/// A durable API in this process.
+async fn embedded(clock: Clock, writes: &Arc<AtomicUsize>) -> (Client, Backend) {
+    let data = tempfile::tempdir().unwrap();
+    let opened = Embedded::open(Options {
+        data: Some(data.path().to_owned()),
+        crds: KINDS.iter().map(|kind| (kind.crd)()).collect(),
+        now: Arc::new(move || clock.now()),
+        ..Options::default()
+    });
+    let counting = Counting {
+        inner: opened.await.unwrap().service(),
+        writes: Arc::clone(writes),
+    };
+    let client = Client::new(counting, "default");
+    (client, Backend::Embedded { _data: data })
+}
+
+/// An API server and its etcd, beside this process.
+async fn cluster(writes: &Arc<AtomicUsize>) -> (Client, Backend) {
+    let processes = ControlPlane::start_durable().unwrap();
+    let crds = manifests::repository().join("crds");
+    let crds = crds.to_str().unwrap();
+    for arguments in [
+        &["apply", "--server-side", "-f", crds][..],
+        &["wait", "--for=condition=Established", "crd", "--all"],
+    ] {
+        let output = processes.kubectl(arguments).unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let kubeconfig = Kubeconfig::read_from(processes.kubeconfig_path()).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let counting = tower::layer::layer_fn(|inner| Counting {
+        inner,
+        writes: Arc::clone(writes),
+    });
+    let client = ClientBuilder::try_from(config.unwrap()).unwrap();
+    let client = client.with_layer(&counting).build();
+    (
+        client,
+        Backend::Cluster {
+            _processes: processes,
+        },
+    )
+}
+
+/// What a benchmark was asked for: numbers, and whether the API is a real one.
+pub fn asked<const N: usize>(usual: [usize; N]) -> ([usize; N], bool) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut numbers = arguments.iter().filter_map(|text| text.parse().ok());
+    let numbers = usual.map(|usual| numbers.next().unwrap_or(usual));
+    (numbers, arguments.iter().any(|text| text == "--cluster"))
 }
 
 impl World {
-    pub async fn open() -> Self {
-        let data = tempfile::tempdir().unwrap();
+    pub async fn open(real: bool) -> Self {
         let clock = Clock::system();
         let sites = Simulation::new(drover_simulator::Options::new(clock));
-        let opened = Embedded::open(Options {
-            data: Some(data.path().to_owned()),
-            crds: KINDS.iter().map(|kind| (kind.crd)()).collect(),
-            now: Arc::new(move || clock.now()),
-            ..Options::default()
-        });
-        let api = opened.await.unwrap();
         let writes = Arc::new(AtomicUsize::new(0));
-        let counting = Counting {
-            inner: api.service(),
-            writes: Arc::clone(&writes),
+        let (client, api) = if real {
+            cluster(&writes).await
+        } else {
+            embedded(clock, &writes).await
         };
         Self {
             sites,
-            client: Client::new(counting, "default"),
+            client,
             writes,
             clock,
-            _data: data,
+            api,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use drover_api::annotations::{asked_now, is_suspended};
 use drover_api::conditions::{CONFLICTED, PROTECTED};
 use drover_api::value::{Duration as ApiDuration, MachineName};
 use drover_api::{
@@ -51,10 +52,20 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     }
     let members = members::of(&group.spec, snapshot.inventories());
     let mut conflicts = Vec::new();
-    if errors.is_empty() {
+    let suspended = is_suspended(group.annotations());
+    if errors.is_empty() && !suspended {
         conflicts = ensure_members(context, key, &group, &members).await?;
     }
     let gone = no_longer(context, key, &group, &members).await?;
+    if let Some(status) = &group.status
+        && asked_now(
+            group.annotations(),
+            status.last_handled_reconcile.as_deref(),
+        )
+        .is_some()
+    {
+        try_again(context, key);
+    }
     record(context, &group, key, &members, &errors, &conflicts, gone).await
 }
 
@@ -262,7 +273,7 @@ async fn no_longer(
             .hands
             .get(&ObjectKey::of(&*stray))
             .is_none_or(BTreeSet::is_empty);
-        if group.spec.selector.is_some() || held {
+        if group.spec.selector.is_some() || held || is_suspended(group.annotations()) {
             reported.push(stray.spec.machine.clone());
         } else if stray.metadata.deletion_timestamp.is_none() {
             context
@@ -271,6 +282,19 @@ async fn no_longer(
         }
     }
     Ok(reported)
+}
+
+/// A person wants it looked at now: what failed is asked for again without waiting.
+fn try_again(context: &Context, key: &ObjectKey) {
+    let members: Vec<ObjectKey> = {
+        let cache = context.cache();
+        let members = cache.members(key);
+        members.map(|machine| ObjectKey::of(&**machine)).collect()
+    };
+    for member in members {
+        context.failures().remove(&member);
+        context.queue.add(Key::Machine(member));
+    }
 }
 
 /// The group is deleted: its machines are let go of, and nothing in the middle of a run.
@@ -335,6 +359,9 @@ async fn record(
 ) -> Result<(), WriteError> {
     let mut status = group.status.clone().unwrap_or_default();
     status.observed_generation = group.metadata.generation;
+    let answered = status.last_handled_reconcile.take();
+    let asked = asked_now(group.annotations(), answered.as_deref());
+    status.last_handled_reconcile = asked.or(answered);
     let (counts, worst) = counts(context, key, members.known.len());
     let awaited = awaited(context, key, &counts);
     status.worst_rpo = worst;
@@ -430,6 +457,8 @@ fn say(
         },
         &words,
     );
+    let meaning = "no member is taken up or let go of; those that are protected stay so";
+    conditions.set_suspended(is_suspended(group.annotations()), meaning);
     if conflicts.is_empty() {
         conditions.clear(CONFLICTED);
     } else {

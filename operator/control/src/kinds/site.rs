@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drover_api::annotations::asked_now;
 use drover_api::conditions::REACHABLE;
 use drover_api::value::SiteName;
 use drover_api::{InventorySummary, Reachability, ReachabilityState, Site, SiteStatus};
 use drover_fabric::{Capabilities, Probe, within};
 use drover_world::{EpochEnforcement, FabricError};
+use kube::ResourceExt;
 
 use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
@@ -32,6 +34,14 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     context.later(Key::Site(key.clone()), context.settings.probe);
     let mut status = site.status.clone().unwrap_or_default();
     status.observed_generation = site.metadata.generation;
+    let answered = status.last_handled_reconcile.take();
+    let asked = asked_now(site.annotations(), answered.as_deref());
+    if asked.is_some()
+        && let Ok(name) = key.name.parse()
+    {
+        context.renew_site(&name);
+    }
+    status.last_handled_reconcile = asked.or(answered);
     let errors = context.snapshot().errors(&Object::Site(key.clone()));
     match context.open_site(&site).await {
         Ok(fabric) => {

@@ -168,6 +168,16 @@ impl Lab {
         patch(&api, site, json!({ "limits": limits })).await;
     }
 
+    /// Annotates an object as `kubectl annotate` does; `null` takes an annotation away.
+    pub async fn annotate(&self, kind: &str, name: &str, annotations: Value) {
+        let types = json!({"apiVersion": "drover.dev/v1alpha1", "kind": kind, "metadata": {}});
+        let object: DynamicObject = serde_json::from_value(types).unwrap();
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        let api = self.api_of(&object);
+        let params = PatchParams::default();
+        api.patch(name, &params, &patch).await.unwrap();
+    }
+
     pub async fn set_active(&self, site: &str) {
         self.change_plan(json!({"activeSite": site})).await;
     }

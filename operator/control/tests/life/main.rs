@@ -18,4 +18,5 @@ mod overrides;
 mod points;
 mod schedule;
 mod split_brain;
+mod suspend;
 mod unreadable;

@@ -272,7 +272,7 @@ async fn a_schedule_that_rests_makes_none_and_a_new_one_looks_ahead() {
     until(&lab, "10:30:00").await;
     assert_eq!(
         said(&lab).await,
-        "False Suspended: drills.suspend is set: the schedule rests"
+        "False Suspended: the plan or its schedule is suspended: no drill is made"
     );
     // Another schedule, whose instant was ten minutes ago, makes up for nothing.
     let schedule = json!({"schedule": {"cron": "20 * * * *"}, "suspend": false});

@@ -1,5 +1,5 @@
 //! What the chart installs, and one process with the rights of its service account and no other: the quickstart
-//! is applied, rehearsed, moved and brought home with `kubectl` alone, while a GitOps tool applies it again
+//! is applied, rehearsed, moved and brought home with `kubectl` alone, while another tool applies it again
 //! and again.
 
 use std::fs;
@@ -82,7 +82,7 @@ fn kubeconfig(cluster: &Cluster) -> PathBuf {
     path
 }
 
-/// The files of a repository, and what a GitOps tool does with them.
+/// The files of a repository, and what a tool does that keeps a cluster as they say.
 struct Repository {
     at_secondary: AtomicBool,
     closed: AtomicBool,

@@ -35,6 +35,8 @@ pub struct DrillsView<'a> {
     pub run: Option<&'a str>,
     /// A drill of the plan that is not cleaned up.
     pub drill: Option<&'a str>,
+    /// Whether the plan is suspended.
+    pub suspended: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -105,7 +107,8 @@ pub enum DrillHeld {
 /// The schedule to follow, and since when: from now on where it is another than before, or rested. A
 /// plan that nothing was recorded of yet follows it since the plan was created.
 pub fn followed_schedule(view: &DrillsView<'_>) -> Option<FollowedSchedule> {
-    let schedule = &view.drills.filter(|drills| !drills.suspend)?.schedule;
+    let rests = |drills: &&Drills| drills.suspend || view.suspended;
+    let schedule = &view.drills.filter(|drills| !rests(drills))?.schedule;
     let known = view.followed.filter(|known| known.schedule == *schedule);
     Some(known.cloned().unwrap_or_else(|| FollowedSchedule {
         schedule: schedule.clone(),
@@ -287,7 +290,9 @@ impl fmt::Display for DrillDue {
                 f,
                 "the drill of {at} waits: {why}; after {until} it counts as missed"
             ),
-            Self::Suspended => f.write_str("drills.suspend is set: the schedule rests"),
+            Self::Suspended => {
+                f.write_str("the plan or its schedule is suspended: no drill is made")
+            }
         }
     }
 }

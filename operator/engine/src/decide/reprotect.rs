@@ -4,6 +4,7 @@
 use std::fmt;
 
 use drover_api::RunPhase;
+use drover_api::annotations::SUSPEND;
 use drover_api::common::{Direction, RunKind, SiteRole};
 use drover_world::{Link, LinkState};
 
@@ -22,6 +23,8 @@ pub struct ReprotectView<'a> {
     pub uncommitted: usize,
     /// People that must approve a run of the plan.
     pub approvals: Option<u32>,
+    /// Whether the plan is suspended.
+    pub suspended: bool,
 }
 
 /// What counts of the newest run.
@@ -74,6 +77,8 @@ pub enum ReprotectHeld {
         /// That run.
         run: String,
     },
+    /// It is due, and the plan is suspended.
+    Suspended,
 }
 
 /// What follows for the replication of machines that moved.
@@ -83,6 +88,13 @@ pub enum ReprotectHeld {
 /// written over, and is what an approval is bound to (SA-5, PL-10). Where nothing proves that the failover
 /// was committed, that approval is the commit, too.
 pub fn reprotect(view: &ReprotectView<'_>) -> Reprotect {
+    match due(view) {
+        Reprotect::Begin { .. } if view.suspended => Reprotect::Held(ReprotectHeld::Suspended),
+        other => other,
+    }
+}
+
+fn due(view: &ReprotectView<'_>) -> Reprotect {
     let Some(newest) = view.newest else {
         return adopted(view);
     };
@@ -172,6 +184,10 @@ impl fmt::Display for ReprotectHeld {
                 "nothing replicates: a person cancelled run {run}, and decides Reprotect on it where that \
                  is to go on"
             ),
+            Self::Suspended => write!(
+                f,
+                "suspended: nothing replicates until the annotation {SUSPEND} is taken away"
+            ),
         }
     }
 }
@@ -201,6 +217,7 @@ mod tests {
             unprotected: 3,
             uncommitted: 0,
             approvals: None,
+            suspended: false,
         }
     }
 
@@ -279,6 +296,22 @@ mod tests {
         assert_eq!(reprotect(&view(Some(run))), Reprotect::Held(held));
         run.asked = true;
         assert_eq!(reprotect(&view(Some(run))), begin(None));
+    }
+
+    #[test]
+    fn nothing_is_reversed_while_the_plan_is_suspended() {
+        // SPEC: KU-2, FO-9
+        let mut run = newest(RunKind::PlannedFailover, RunPhase::Committed);
+        run.by_itself = true;
+        let mut view = view(Some(run));
+        view.suspended = true;
+        let held = Reprotect::Held(ReprotectHeld::Suspended);
+        assert_eq!(reprotect(&view), held);
+        // What a person is asked anyway is asked all the same.
+        view.newest.as_mut().unwrap().by_itself = false;
+        assert!(matches!(reprotect(&view), Reprotect::Awaits { .. }));
+        view.newest.as_mut().unwrap().asked = true;
+        assert_eq!(reprotect(&view), held);
     }
 
     #[test]

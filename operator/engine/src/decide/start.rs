@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use drover_api::annotations::SUSPEND;
 use drover_api::common::{MachineRef, RunKind, SiteRole};
 use drover_api::{IntentServed, Override, RecoveryPlanSpec, RecoveryRun, RunPhase};
 use jiff::Timestamp;
@@ -50,6 +51,13 @@ pub enum Held {
         /// Its id.
         id: String,
     },
+    /// A run is due, and the plan is suspended.
+    Suspended {
+        /// Where to.
+        to: SiteRole,
+        /// Machines that are elsewhere than declared.
+        machines: usize,
+    },
     /// Nothing was ever run for the plan as far as is known here: it is new, or the store was lost.
     /// What the fabrics report is adopted (SA-11).
     Adopted {
@@ -68,6 +76,12 @@ impl fmt::Display for Held {
                 f,
                 "{machines} machines are elsewhere than declared, and run {run} served this intent; a \
                  request with a fresh id moves them"
+            ),
+            Self::Suspended { to, machines } => write!(
+                f,
+                "suspended: {machines} machines would go to the {} site; they go when the annotation \
+                 {SUSPEND} is taken away",
+                to.as_str()
             ),
             Self::Expired { id } => write!(f, "request {id} has expired"),
             Self::Adopted { machines } => write!(
@@ -179,6 +193,20 @@ pub fn start(
     }
 }
 
+impl Start {
+    /// While a plan is suspended nothing begins.
+    #[must_use]
+    pub fn unless_suspended(self, suspended: bool, balance: &Balance) -> Self {
+        match self {
+            Self::Due { to, .. } if suspended => Self::Held(Held::Suspended {
+                to,
+                machines: balance.misplaced(),
+            }),
+            other => other,
+        }
+    }
+}
+
 /// Whether the declaration no longer wants what a run does: one of its machines should not be where it
 /// goes (PL-8).
 pub fn withdrawn<'a>(
@@ -243,6 +271,19 @@ mod tests {
         let plan = plan("secondary", request);
         let now = at("2026-03-02T00:00:00Z");
         start(&plan, &balance(0, 4), served, touched, now)
+    }
+
+    #[test]
+    fn a_suspended_plan_starts_nothing_and_says_what_it_would() {
+        // SPEC: KU-2, PL-8
+        let before = served(SiteRole::Primary, None, None);
+        let due = wanting(None, Some(&before), true);
+        let held = due.clone().unless_suspended(true, &balance(0, 4));
+        let (to, machines) = (SiteRole::Secondary, 4);
+        assert_eq!(held, Start::Held(Held::Suspended { to, machines }));
+        assert_eq!(due.clone().unless_suspended(false, &balance(0, 4)), due);
+        let nothing = Start::Nothing.unless_suspended(true, &balance(0, 0));
+        assert_eq!(nothing, Start::Nothing);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod status;
 
 use std::sync::Arc;
 
+use drover_api::annotations::RESYNC_NOW;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{
     Consistency, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus, RecoveryRun,
@@ -236,7 +237,7 @@ impl<'a> Case<'a> {
 
     fn resync_asked(&self) -> bool {
         let annotations = self.machine.metadata.annotations.as_ref();
-        annotations.is_some_and(|annotations| annotations.contains_key("drover.dev/resync-now"))
+        annotations.is_some_and(|annotations| annotations.contains_key(RESYNC_NOW))
     }
 
     /// Who takes a place for a copy.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use drover_api::annotations::SUSPEND;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{ActualSite, RecoveryRun, RunIntent};
 use drover_engine::compile::{self, Compiled, Order, What};
-use drover_engine::decide::{self, Start};
+use drover_engine::decide::Start;
 use drover_engine::lifecycle::RUN;
 use drover_engine::plan::{Failover, Intent, Scope};
 use kube::ResourceExt;
@@ -113,6 +114,11 @@ pub(crate) async fn begin_drill(
     let Some(case) = case else {
         return Ok(Err("its plan is not declared".into()));
     };
+    if case.suspended() {
+        return Ok(Err(format!(
+            "its plan is suspended: it begins when the annotation {SUSPEND} is taken away"
+        )));
+    }
     let here = match case.where_.home {
         ActualSite::Primary => SiteRole::Primary,
         ActualSite::Secondary => SiteRole::Secondary,
@@ -149,16 +155,7 @@ pub(crate) fn emergency(context: &Context, key: &ObjectKey) -> bool {
     let found = context.cache().plans.get(key).cloned();
     let case = found.as_ref().and_then(|plan| Case::of(context, key, plan));
     let Some(case) = case else { return false };
-    let served = case.served();
-    let touched = case.where_.highest_epoch > 0;
-    let start = decide::start(
-        &case.plan.spec,
-        &case.where_.balance,
-        served.as_ref(),
-        touched,
-        case.now,
-    );
-    let Start::Due { to, .. } = start else {
+    let Start::Due { to, .. } = case.due(case.served().as_ref()) else {
         return false;
     };
     let intent = case

@@ -8,6 +8,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use drover_api::annotations::is_suspended;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::{Duration, MachineName};
 use drover_api::{
@@ -149,19 +150,35 @@ impl Case<'_> {
             return Ok(next);
         }
         let served = self.served();
-        let touched = self.where_.highest_epoch > 0;
-        let balance = &self.where_.balance;
-        match decide::start(&self.plan.spec, balance, served.as_ref(), touched, self.now) {
+        match self.due(served.as_ref()) {
             Start::Nothing => next.baseline = self.baseline(served.as_ref()),
             Start::Held(held) => {
                 if matches!(held, Held::Adopted { .. }) {
                     next.baseline = self.baseline(served.as_ref());
                 }
-                next.held.push(held.to_string());
+                let suspended = matches!(held, Held::Suspended { .. });
+                let reasons = if suspended {
+                    &mut next.awaits
+                } else {
+                    &mut next.held
+                };
+                reasons.push(held.to_string());
             }
             Start::Due { to, .. } => self.start(context, to, &mut next).await?,
         }
         Ok(next)
+    }
+
+    /// Whether a run is due.
+    fn due(&self, served: Option<&Served>) -> Start {
+        let touched = self.where_.highest_epoch > 0;
+        let balance = &self.where_.balance;
+        decide::start(&self.plan.spec, balance, served, touched, self.now)
+            .unless_suspended(self.suspended(), balance)
+    }
+
+    fn suspended(&self) -> bool {
+        is_suspended(self.plan.annotations())
     }
 
     /// The intent that was served last: that of the newest run that moved machines, else the one that

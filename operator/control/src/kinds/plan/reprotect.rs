@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drover_api::common::{FailoverType, RunKind};
 use drover_api::{DecisionAction, DecisionOutcome, RecoveryRun, RunPhase};
 use drover_engine::compile::What;
-use drover_engine::decide::{self, NewestRun, Reprotect, ReprotectView};
+use drover_engine::decide::{self, NewestRun, Reprotect, ReprotectHeld, ReprotectView};
 use drover_engine::plan::{Intent, reprotects_by_itself, resolve};
 use kube::ResourceExt;
 
@@ -41,6 +41,7 @@ impl Case<'_> {
             unprotected: self.where_.unprotected,
             uncommitted: self.where_.uncommitted,
             approvals: guards.and_then(|guards| guards.approvals),
+            suspended: self.suspended(),
         })
     }
 
@@ -57,7 +58,13 @@ impl Case<'_> {
                 return Ok(None);
             }
             Reprotect::Held(held) => {
-                next.held.push(held.to_string());
+                let suspended = held == ReprotectHeld::Suspended;
+                let reasons = if suspended {
+                    &mut next.awaits
+                } else {
+                    &mut next.held
+                };
+                reasons.push(held.to_string());
                 return Ok(None);
             }
             Reprotect::Begin {

@@ -110,6 +110,7 @@ impl Case<'_> {
             protected: (self.where_.protected, self.where_.machines()),
             run: run.as_deref(),
             drill: drill.as_deref(),
+            suspended: self.suspended(),
             now: self.now,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use drover_api::annotations::asked_now;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
 use drover_api::{ActualSite, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase};
@@ -52,6 +53,9 @@ impl Case<'_> {
     ) -> Result<(), WriteError> {
         let mut status = self.plan.status.clone().unwrap_or_default();
         status.observed_generation = self.plan.metadata.generation;
+        let answered = status.last_handled_reconcile.take();
+        let asked = asked_now(self.plan.annotations(), answered.as_deref());
+        status.last_handled_reconcile = asked.or(answered);
         status.active_site = Some(self.where_.actual);
         let current = next.run.as_ref().filter(|run| !RUN.is_final(run.phase()));
         let serving = next.run.as_ref();
@@ -162,6 +166,10 @@ impl Case<'_> {
         };
         conditions.set(COMMIT_PENDING, Status::of(commit), reason, "");
         self.say_ready(context, &mut conditions);
+        conditions.set_suspended(
+            self.suspended(),
+            "no run and no drill begins; a run that is under way goes on",
+        );
         if drift.is_empty() {
             conditions.clear(DRIFTED);
         } else {
@@ -188,7 +196,12 @@ impl Case<'_> {
                 ),
             },
             None if next.held.is_empty() && self.where_.split == 0 && !drift.is_empty() => {
-                conditions.ready("AwaitingReprotect", &drift);
+                let reason = if self.suspended() {
+                    "Suspended"
+                } else {
+                    "AwaitingReprotect"
+                };
+                conditions.ready(reason, &drift);
             }
             None if !drift.is_empty() => conditions.stalled("Drifted", &drift),
             None => conditions.ready("AsDeclared", "the machines are where they should be"),

@@ -17,6 +17,7 @@ struct Shop {
     protected: usize,
     run: Option<&'static str>,
     drill: Option<&'static str>,
+    suspended: bool,
 }
 
 fn at(text: &str) -> Timestamp {
@@ -51,6 +52,7 @@ impl Shop {
             protected: 3,
             run: None,
             drill: None,
+            suspended: false,
         }
     }
 
@@ -69,6 +71,7 @@ impl Shop {
             protected: (self.protected, 3),
             run: self.run,
             drill: self.drill,
+            suspended: self.suspended,
             now: at(now),
         }
     }

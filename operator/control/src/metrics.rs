@@ -52,7 +52,7 @@ fn slow() -> Histogram {
 
 macro_rules! labels {
     ($($name:ident { $($label:ident),* })*) => {$(
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
         struct $name { $($label: String),* }
     )*};
 }
@@ -147,7 +147,16 @@ impl Default for Metrics {
     }
 }
 
+/// Each family with one member of no name, so that its text says all that can be said of it.
+macro_rules! touch {
+    ($of:expr; $($family:ident),*) => { $( drop($of.$family.get_or_create_owned(&Default::default())); )* };
+}
+
 impl Counted {
+    fn touch(&self) {
+        touch![self; reconciles, reconcile_errors, api_requests, driver_requests, driver_outcomes, step_retries, runs];
+    }
+
     fn register(&self, to: &mut Registry) {
         to.register_with_unit(
             "reconcile_duration",
@@ -192,6 +201,11 @@ impl Counted {
 }
 
 impl Stands {
+    fn touch(&self) {
+        touch![self; runs, plan_ready, plan_drifted, plan_at, plan_drill_age, plan_rto, plan_rpo, group_rpo,
+            group_threshold, group_lag, group_machines, sites, unreadable];
+    }
+
     fn register(&self, to: &mut Registry) {
         to.register("leader", "Whether this process leads", self.leader.clone());
         to.register(
@@ -303,6 +317,16 @@ impl Metrics {
         let mut text = String::new();
         // Writing into memory does not fail.
         let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// The text of a process that has each metric once, with labels that are empty: for the page about them.
+    pub fn example() -> String {
+        let example = Self::default();
+        example.counted.touch();
+        example.stands.touch();
+        let mut text = String::new();
+        let _ = encode(&mut text, &example.registry);
         text
     }
 

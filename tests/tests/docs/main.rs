@@ -6,6 +6,7 @@
 mod checks;
 mod kinds;
 mod lifecycle;
+mod metrics;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +26,7 @@ fn what_is_checked_in_is_what_the_code_says() {
     let mut made: BTreeMap<String, String> = kinds::pages();
     made.insert("checks.md".to_owned(), checks::page());
     made.insert("lifecycle.md".to_owned(), lifecycle::page());
+    made.insert("metrics.md".to_owned(), metrics::page());
     if env::var_os("DROVER_UPDATE").is_some() {
         fs::create_dir_all(docs.join("kinds")).unwrap();
         for (name, text) in &made {

@@ -13,18 +13,13 @@ mod world;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use world::{World, asked, declare, until};
+use world::{World, asked, declare, run, until};
 
 const WATCHED: Duration = Duration::from_mins(1);
 
 fn main() {
     let ([machines, groups], real) = asked([10_000, 100]);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(measure(machines, groups, real));
+    run(measure(machines, groups, real));
 }
 
 async fn measure(machines: usize, groups: usize, real: bool) {

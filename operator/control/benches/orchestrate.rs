@@ -16,16 +16,11 @@ use drover_api::{RecoveryPlan, RecoveryRun, RunPhase};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
-use world::{World, asked, declare, until};
+use world::{World, asked, declare, run, until};
 
 fn main() {
     let ([machines, groups], real) = asked([5_000, 50]);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(measure(machines, groups, real));
+    run(measure(machines, groups, real));
 }
 
 async fn measure(machines: usize, groups: usize, real: bool) {

@@ -489,6 +489,13 @@ pub(crate) struct Change<K> {
     pub(crate) before: Option<Arc<K>>,
 }
 
+/// An object as it is kept. Who manages which of its fields is asked by nobody here, and would be the
+/// greater part of what is kept; an update without it leaves it as it is.
+pub(crate) fn kept<K: Kept>(mut object: K) -> Arc<K> {
+    object.meta_mut().managed_fields = None;
+    Arc::new(object)
+}
+
 impl Cache {
     /// Takes in an object; nothing where a newer one is here.
     pub(crate) fn put<K: Kept>(&mut self, object: Arc<K>) -> Option<Change<K>> {

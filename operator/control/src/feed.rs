@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::cache::{Change, Kept, ObjectKey, version};
+use crate::cache::{Change, Kept, ObjectKey, kept, version};
 use crate::context::{Context, GATHER};
 use crate::guarded::Guarded;
 use crate::queue::Key;
@@ -82,7 +82,7 @@ fn put<K: Followed>(context: &Context, object: Guarded<K>) {
     match object.read {
         Ok(read) => {
             context.can_read::<K>(&key, object.marked);
-            let change = context.cache().put(Arc::new(read));
+            let change = context.cache().put(kept(read));
             if let Some(change) = change {
                 K::follow(context, &change);
             }

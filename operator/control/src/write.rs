@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::cache::{Kept, ObjectKey};
+use crate::cache::{Kept, ObjectKey, kept};
 use crate::context::Context;
 use crate::feed::Followed;
 
@@ -139,7 +139,7 @@ impl Context {
 
     /// Takes an object into the cache and wakes whoever follows it.
     pub(crate) fn take<K: Written>(&self, object: K) -> Arc<K> {
-        let object = Arc::new(object);
+        let object = kept(object);
         let change = self.cache().put(Arc::clone(&object));
         if let Some(change) = change {
             K::follow(self, &change);

@@ -10,37 +10,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use drover_api::{ActualSite, DrillPhase, MachinePhase, RecoveryDrill, RunPhase};
+use drover_api::{ActualSite, MachinePhase, RunPhase};
 use drover_simulator::Latency;
-use kube::Api;
-use kube::api::{DeleteParams, PostParams};
 use lab::faults::{EVERY_FAULT, Fault, Faults};
 use lab::{Lab, shop};
 use serde_json::json;
 
 async fn drill(lab: &mut Lab) {
-    let drills: Api<RecoveryDrill> = Api::namespaced(lab.client.clone(), "default");
-    let drill = serde_json::from_value(json!({
-        "apiVersion": "drover.dev/v1alpha1",
-        "kind": "RecoveryDrill",
-        "metadata": {"name": "practice"},
-        "spec": {"planRef": {"name": "shop"}},
-    }));
-    drills
-        .create(&PostParams::default(), &drill.unwrap())
-        .await
-        .unwrap();
-    lab.until("the drill stands", async |_| {
-        let status = drills.get("practice").await.unwrap().status;
-        status.is_some_and(|status| status.phase == DrillPhase::Standing)
-    })
-    .await;
-    drills
-        .delete("practice", &DeleteParams::default())
-        .await
-        .unwrap();
-    lab.until("the drill is gone", async |_| {
-        drills.get_opt("practice").await.unwrap().is_none()
+    lab.rehearse(json!({"planRef": {"name": "shop"}})).await;
+    lab.end_rehearsal().await;
+    lab.until("the drill is gone", async |lab| {
+        lab.practice().await.is_none()
     })
     .await;
 }

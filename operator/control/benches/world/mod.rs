@@ -108,6 +108,16 @@ async fn cluster(writes: &Arc<AtomicUsize>) -> (Client, Backend) {
     )
 }
 
+/// Measures, on two threads.
+pub fn run(measure: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(measure);
+}
+
 /// What a benchmark was asked for: numbers, and whether the API is a real one.
 pub fn asked<const N: usize>(usual: [usize; N]) -> ([usize; N], bool) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

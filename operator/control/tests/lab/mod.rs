@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drover_api::{
-    ActualSite, DecisionOutcome, KINDS, MachinePhase, ProtectedMachine, RecoveryPlan, RecoveryRun,
-    RunDecision, RunDecisionStatus, RunPhase, Site,
+    ActualSite, DecisionOutcome, DrillPhase, KINDS, MachinePhase, ProtectedMachine, RecoveryDrill,
+    RecoveryPlan, RecoveryRun, RunDecision, RunDecisionStatus, RunPhase, Site,
 };
 use drover_control::{Operator, Settings};
 use drover_embedded::Options;
 use drover_fabric::{Clock, Registry};
 use drover_simulator::{Latency, Simulation};
 use drover_world::Power;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
@@ -194,6 +194,30 @@ impl Lab {
         fields.extend(different.as_object().cloned().unwrap_or_default());
         self.change_plan(json!({"activeSite": "secondary", "request": request}))
             .await;
+    }
+
+    /// Rehearses the plan, and returns when the drill `practice` stands.
+    pub async fn rehearse(&mut self, spec: Value) {
+        self.create(&Shop::default().with("RecoveryDrill", "practice", spec))
+            .await;
+        self.until("the drill stands", async |lab| {
+            let status = lab.practice().await.and_then(|drill| drill.status);
+            status.is_some_and(|status| status.phase == DrillPhase::Standing)
+        })
+        .await;
+    }
+
+    /// The drill, while it is there.
+    pub async fn practice(&self) -> Option<RecoveryDrill> {
+        let drills: Api<RecoveryDrill> = Api::namespaced(self.client.clone(), "default");
+        drills.get_opt("practice").await.unwrap()
+    }
+
+    /// Asks for its clean-up.
+    pub async fn end_rehearsal(&self) {
+        let drills: Api<RecoveryDrill> = Api::namespaced(self.client.clone(), "default");
+        let params = DeleteParams::default();
+        drills.delete("practice", &params).await.unwrap();
     }
 
     pub async fn plan(&self) -> RecoveryPlan {

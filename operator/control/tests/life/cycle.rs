@@ -1,6 +1,6 @@
 //! The whole life of three machines: protected, failed over, committed, reprotected, failed back.
 
-use crate::lab::{Lab, Shop, shop};
+use crate::lab::{Lab, shop};
 use drover_api::{ActualSite, EstimateSource, MachinePhase, RunPhase};
 use drover_simulator::Latency;
 use serde_json::json;
@@ -148,9 +148,7 @@ async fn a_drill_from_what_is_processed_does_not_wait_for_the_next_point() {
     let mut lab = Lab::new(Latency::Realistic).await;
     lab.protect(&shop()).await;
     let spec = json!({"planRef": {"name": "shop"}, "recoveryPoint": {"type": "LatestProcessed"}});
-    lab.create(&Shop::default().with("RecoveryDrill", "practice", spec))
-        .await;
-    lab.until_phase("shop-1", RunPhase::Standing).await;
+    lab.rehearse(spec).await;
     let took = lab
         .run("shop-1")
         .await

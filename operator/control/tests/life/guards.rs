@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use crate::lab::{Lab, MACHINES, shop};
-use drover_api::{DecisionOutcome, DrillPhase, RecoveryDrill, RunPhase};
+use drover_api::{DecisionOutcome, RunPhase};
 use drover_simulator::Latency;
-use kube::Api;
-use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
 /// It ran, and only once.
@@ -119,28 +117,10 @@ async fn a_green_drill_releases_what_waits_for_one() {
         .await;
     lab.set_active("secondary").await;
     lab.holds("there was no green drill yet").await;
-    let drills: Api<RecoveryDrill> = Api::namespaced(lab.client.clone(), "default");
-    let drill = serde_json::from_value(json!({
-        "apiVersion": "drover.dev/v1alpha1",
-        "kind": "RecoveryDrill",
-        "metadata": {"name": "practice"},
-        "spec": {"planRef": {"name": "shop"}},
-    }));
-    drills
-        .create(&PostParams::default(), &drill.unwrap())
-        .await
-        .unwrap();
-    lab.until("the drill stands", async |_| {
-        let status = drills.get("practice").await.unwrap().status;
-        status.is_some_and(|status| status.phase == DrillPhase::Standing)
-    })
-    .await;
+    lab.rehearse(json!({"planRef": {"name": "shop"}})).await;
     // A planned failover waits for what stands of it.
     lab.holds("drill practice stands").await;
-    drills
-        .delete("practice", &DeleteParams::default())
-        .await
-        .unwrap();
+    lab.end_rehearsal().await;
     released(&mut lab, "shop-2").await;
 }
 

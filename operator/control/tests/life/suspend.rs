@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drover_api::conditions::Condition;
-use drover_api::{DrillPhase, MachinePhase, ProtectionGroup, RecoveryDrill, RunPhase, Site};
+use drover_api::{MachinePhase, ProtectionGroup, RunPhase, Site};
 use drover_simulator::{Fault, Latency};
 use kube::Api;
 use serde_json::json;
@@ -92,17 +92,9 @@ async fn a_drill_waits_while_its_plan_is_suspended() {
     let spec = json!({"planRef": {"name": "shop"}});
     lab.create(&Shop::default().with("RecoveryDrill", "practice", spec))
         .await;
-    let drills: Api<RecoveryDrill> = Api::namespaced(lab.client.clone(), "default");
-    let status = async || {
-        drills
-            .get("practice")
-            .await
-            .unwrap()
-            .status
-            .unwrap_or_default()
-    };
-    lab.until("it says why it waits", async |_| {
-        let conditions = status().await.conditions;
+    lab.until("it says why it waits", async |lab| {
+        let status = lab.practice().await.and_then(|drill| drill.status);
+        let conditions = status.unwrap_or_default().conditions;
         let mut messages = conditions.iter().map(|condition| &condition.message);
         messages.any(|message| message.contains("its plan is suspended"))
     })
@@ -112,10 +104,6 @@ async fn a_drill_waits_while_its_plan_is_suspended() {
     lab.annotate("RecoveryPlan", "shop", json!({SUSPEND: null}))
         .await;
     lab.until_phase("shop-1", RunPhase::Standing).await;
-    lab.until("it stands", async |_| {
-        status().await.phase == DrillPhase::Standing
-    })
-    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use drover_engine::problem::{Problem, Severity};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::cache::{Cache, ObjectKey};
+use crate::cache::{Cache, Kept, ObjectKey};
 use crate::context::{Context, GATHER, Scripts};
 use crate::index::Index;
 
@@ -136,6 +136,13 @@ impl Context {
     }
 }
 
+/// The oldest first: of two that claim the same machine the first is right, whatever their names.
+fn by_age<K: Kept>(table: &BTreeMap<ObjectKey, Arc<K>>) -> Vec<(&ObjectKey, &Arc<K>)> {
+    let mut all: Vec<_> = table.iter().collect();
+    all.sort_by_key(|(_, object)| object.meta().creation_timestamp.as_ref().map(|time| time.0));
+    all
+}
+
 fn inventories(index: &Index) -> Inventories {
     index.inventories()
 }
@@ -187,7 +194,7 @@ impl Snapshot {
         }
         macro_rules! add {
             ($field:ident, $from:expr, $kind:ident) => {
-                for (key, object) in $from.iter() {
+                for (key, object) in by_age(&$from) {
                     let index = objects.len();
                     objects.push(Object::$kind(key.clone()));
                     let name = (&*key.namespace, &*key.name);

@@ -244,7 +244,15 @@ impl Followed for RecoveryPlan {
         for drill in drills {
             context.later(Key::Drill(drill), GATHER);
         }
-        context.later(Key::FailbackPolicy(change.key.clone()), GATHER);
+        // Whether one fits depends on the plans that use it.
+        let ways_back: Vec<ObjectKey> = {
+            let cache = context.cache();
+            let keys = cache.failback_policies.in_namespace(&change.key.namespace);
+            keys.map(|(key, _)| key.clone()).collect()
+        };
+        for policy in ways_back {
+            context.later(Key::FailbackPolicy(policy), GATHER);
+        }
     }
 }
 

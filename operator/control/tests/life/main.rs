@@ -9,6 +9,7 @@ mod lab;
 mod actions;
 mod adoption;
 mod cancel;
+mod corpus;
 mod cycle;
 mod directions;
 mod failback;

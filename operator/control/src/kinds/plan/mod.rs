@@ -18,6 +18,7 @@ use drover_api::{
 use drover_engine::compile::{self, Compiled, Order, What};
 use drover_engine::decide::{self, GuardFacts, Held, Served, Start};
 use drover_engine::lifecycle::RUN;
+use drover_engine::outside::without_scripts;
 use drover_engine::plan::{Failover, Intent, Planner, Verdict};
 use drover_engine::verify::{self, Surroundings};
 use drover_fabric::{Materialize, within};
@@ -29,7 +30,7 @@ use tracing::{error, info};
 
 use crate::cache::{ObjectKey, name_at};
 use crate::conditions::Conditions;
-use crate::context::Context;
+use crate::context::{Context, Scripts};
 use crate::declaration::{Object, Snapshot};
 use crate::drivers::Shaped;
 use crate::kinds::run::{self, DRILL};
@@ -374,6 +375,10 @@ impl Case<'_> {
     fn not_ready(&self, context: &Context, intent: Intent) -> Vec<String> {
         let index = context.index();
         let mut reasons = Vec::new();
+        if intent.failover == Failover::Planned {
+            // In an emergency it is better to be moved without them.
+            reasons.extend(self.without_scripts(context));
+        }
         let target = self.plan.spec.sites.at(intent.to);
         if index.answers_since(target).is_none() {
             reasons.push(format!("site {target} does not answer"));
@@ -387,6 +392,11 @@ impl Case<'_> {
             }
         }
         reasons
+    }
+
+    fn without_scripts(&self, context: &Context) -> Option<String> {
+        let none = context.settings.scripts == Scripts::Off;
+        none.then(|| without_scripts(&self.plan.spec)).flatten()
     }
 
     /// What the target would not take, before anything is stopped (SA-9).

@@ -210,7 +210,7 @@ impl Case<'_> {
 
     /// Whether a failover could be started now, as far as is known (RD-1).
     fn say_ready(&self, context: &Context, conditions: &mut Conditions<'_>) {
-        let mut missing = Vec::new();
+        let mut missing: Vec<String> = self.without_scripts(context).into_iter().collect();
         {
             let index = context.index();
             for role in [SiteRole::Primary, SiteRole::Secondary] {

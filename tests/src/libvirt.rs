@@ -117,7 +117,6 @@ impl Lab {
             site.wait_until_ready()?;
             site.furnish()?;
         }
-        assets.keep_capabilities(lab.site(Side::Primary));
         Ok(lab)
     }
 

@@ -8,10 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
-    Site,
-    error::{Doing as _, Error},
-};
+use super::error::{Doing as _, Error};
 
 /// For every boot. An emulated timer on a busy machine can be too late for the kernel's own check of it.
 pub(super) const KERNEL_ARGUMENTS: &str =
@@ -76,11 +73,12 @@ impl Assets {
         Ok(())
     }
 
-    pub(super) fn keep_capabilities(&self, site: &Site) {
+    /// Keeps what the libvirt of a site has learned.
+    pub(super) fn keep_capabilities(&self, learned: &Path) {
         let kept = self.folder.join("capabilities");
         // Whole files by rename: other labs read them meanwhile. Without them libvirt is slower, no more.
         if fs::create_dir_all(&kept).is_ok() {
-            copy_files(&site.capabilities(), &kept);
+            copy_files(learned, &kept);
         }
     }
 

@@ -181,7 +181,10 @@ impl Site {
         for disk in guest.disks(&self.pool_folder()) {
             fs::copy(self.assets.empty_disk(), disk).doing("make a disk")?;
         }
-        self.define_xml(&guest.xml(&self.assets, &self.pool_folder()))
+        self.define_xml(&guest.xml(&self.assets, &self.pool_folder()))?;
+        // libvirt asks QEMU what it can do when it first needs to know.
+        self.assets.keep_capabilities(&self.capabilities());
+        Ok(())
     }
 
     /// Defines a machine from libvirt's own description of it.
@@ -325,7 +328,7 @@ impl Site {
     }
 
     /// Where libvirt keeps what it learned about this machine's QEMU.
-    pub(super) fn capabilities(&self) -> PathBuf {
+    fn capabilities(&self) -> PathBuf {
         self.folder.join("cache/qemu/capabilities")
     }
 

@@ -11,8 +11,7 @@ use std::{
 use super::error::{Doing as _, Error};
 
 /// For every boot. An emulated timer on a busy machine can be too late for the kernel's own check of it.
-pub(super) const KERNEL_ARGUMENTS: &str =
-    "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check mitigations=off nokaslr";
+pub(super) const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check";
 
 /// A guest under KVM says that it lives within a second; where KVM is broken it says nothing for ever.
 const PROBE_SECONDS: &str = "10";

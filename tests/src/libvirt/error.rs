@@ -48,12 +48,10 @@ pub enum Error {
         site: &'static str,
     },
     /// `libvirtd` ended by itself.
-    #[error("libvirtd of the {site} site ended ({status}); its last lines:\n{log}")]
+    #[error("libvirtd of the {site} site ended; its last lines:\n{log}")]
     Ended {
         /// Whose.
         site: &'static str,
-        /// How.
-        status: ExitStatus,
         /// The end of its log.
         log: String,
     },

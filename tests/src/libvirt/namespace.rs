@@ -105,18 +105,12 @@ impl Namespace {
     }
 }
 
-impl Namespace {
+impl Drop for Namespace {
     /// Returns when nothing in it is left. Nothing here can be acted upon if it fails.
-    pub(super) fn end(&mut self) {
+    fn drop(&mut self) {
         // `wait` would close it too; this says that it is what ends the first process.
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 

@@ -1,9 +1,9 @@
 //! A site: a `libvirtd` of its own, and what it keeps.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -49,16 +49,8 @@ pub struct Site {
 #[derive(Debug)]
 struct Power {
     namespace: Namespace,
-    libvirtd: Option<Child>,
-}
-
-impl Drop for Power {
-    fn drop(&mut self) {
-        self.namespace.end();
-        if let Some(libvirtd) = &mut self.libvirtd {
-            let _ = libvirtd.wait();
-        }
-    }
+    /// Its process, as the site numbers them.
+    libvirtd: Option<String>,
 }
 
 impl Site {
@@ -136,12 +128,12 @@ impl Site {
     /// If the site is switched off.
     pub fn kill_libvirtd(&self) -> Result<(), Error> {
         self.with_power(|power| {
-            let Some(mut libvirtd) = power.libvirtd.take() else {
+            let Some(libvirtd) = power.libvirtd.take() else {
                 return Ok(());
             };
-            let kill = r#"kill -KILL "$(cat /run/libvirtd.pid)""#;
-            run(power.enter("sh").args(["-c", kill]))?;
-            libvirtd.wait().doing("wait for libvirtd").map(drop)
+            let script = r#"kill -s KILL "$1"; while kill -s 0 "$1" 2>&-; do sleep 0.05; done"#;
+            let mut sh = power.enter("sh");
+            run(sh.args(["-c", script, "sh", &libvirtd])).map(drop)
         })
     }
 
@@ -153,6 +145,25 @@ impl Site {
     pub fn start_libvirtd_again(&self) -> Result<(), Error> {
         self.start_libvirtd()?;
         self.wait_until_ready()
+    }
+
+    /// From now on its `libvirtd` says nothing, and who asks it waits, as for a host that cannot be reached;
+    /// guests go on.
+    ///
+    /// # Errors
+    ///
+    /// If the site is switched off.
+    pub fn freeze_libvirtd(&self) -> Result<(), Error> {
+        self.with_power(|power| power.signal_libvirtd("STOP"))
+    }
+
+    /// Its `libvirtd` answers again, also what was asked meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the site is switched off.
+    pub fn thaw_libvirtd(&self) -> Result<(), Error> {
+        self.with_power(|power| power.signal_libvirtd("CONT"))
     }
 
     /// The loss of the site: all that runs there is gone at once, and nobody is told. Its disks keep what
@@ -205,9 +216,10 @@ impl Site {
     ///
     /// If it does not run.
     pub fn kill_guest(&self, name: &str) -> Result<(), Error> {
+        let script = r#"kill -s KILL "$(cat "/run/libvirt/qemu/$1.pid")""#;
         self.with_power(|power| {
-            let kill = r#"kill -KILL "$(cat "/run/libvirt/qemu/$1.pid")""#;
-            run(power.enter("sh").args(["-c", kill, "kill", name])).map(drop)
+            let mut sh = power.enter("sh");
+            run(sh.args(["-c", script, "sh", name])).map(drop)
         })
     }
 
@@ -261,12 +273,13 @@ impl Site {
     }
 
     fn start_libvirtd(&self) -> Result<(), Error> {
-        let log = File::create(self.libvirtd_log()).doing("start libvirtd")?;
+        // In the background, a child of the site's first process: the one that enters the namespaces would
+        // stop when libvirtd is frozen, and then nobody would collect it.
+        let script = r#"libvirtd >>"$1" 2>&1 & echo $!"#;
         self.with_power(|power| {
-            let mut libvirtd = power.enter("libvirtd");
-            let errors = log.try_clone().doing("start libvirtd")?;
-            let child = libvirtd.stdout(log).stderr(errors).spawn();
-            power.libvirtd = Some(child.doing("start libvirtd")?);
+            let mut sh = power.enter("sh");
+            sh.args(["-c", script, "sh"]).arg(self.libvirtd_log());
+            power.libvirtd = Some(run(&mut sh)?.trim().to_owned());
             Ok(())
         })
     }
@@ -300,17 +313,14 @@ impl Site {
     }
 
     fn ensure_running(&self) -> Result<(), Error> {
-        let ended = self.with_power(|power| match &mut power.libvirtd {
-            Some(libvirtd) => libvirtd.try_wait().doing("ask after libvirtd"),
-            None => Ok(None),
-        })?;
-        ended.map_or(Ok(()), |status| {
-            Err(Error::Ended {
+        let ended = self.with_power(|power| Ok(power.signal_libvirtd("0").is_err()))?;
+        if ended {
+            return Err(Error::Ended {
                 site: self.side.name(),
-                status,
                 log: tail(&self.libvirtd_log()),
-            })
-        })
+            });
+        }
+        Ok(())
     }
 
     fn with_power<T>(&self, act: impl FnOnce(&mut Power) -> Result<T, Error>) -> Result<T, Error> {
@@ -346,6 +356,12 @@ impl Power {
     fn enter(&self, program: &str) -> Command {
         self.namespace
             .enter(&["--net", "--mount", "--pid"], program)
+    }
+
+    fn signal_libvirtd(&self, signal: &str) -> Result<(), Error> {
+        let libvirtd = self.libvirtd.as_deref().unwrap_or_default();
+        let mut sh = self.enter("sh");
+        run(sh.args(["-c", r#"kill -s "$1" "$2""#, "sh", signal, libvirtd])).map(drop)
     }
 }
 

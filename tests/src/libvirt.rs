@@ -20,7 +20,7 @@
 //! Guests run under KVM where a probe shows that it works, else they are emulated: then a boot takes
 //! seconds on a quiet machine, and tens of seconds on a busy one.
 //!
-//! It wants root, or a kernel that lets anybody make user namespaces and a `/dev/net/tun` that all may use.
+//! It wants root: a QEMU that libvirt starts gives up groups, which a user namespace of one user forbids.
 //! What the loss of power does to what a guest wrote without waiting for it is not part of the bench: the
 //! machine that holds the disks is never really switched off.
 

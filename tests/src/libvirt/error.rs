@@ -75,9 +75,7 @@ impl Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("tests/run installs what the bench needs")
             }
-            Self::Namespace { .. } => {
-                Some("run as root, or where anybody may make user namespaces")
-            }
+            Self::Namespace { .. } => Some("run as root, in a container with CAP_SYS_ADMIN"),
             Self::Off { .. } => Some("restore() switches it on"),
             Self::TooLate { .. } => Some("is this machine short of processors or memory?"),
             Self::Io { .. } | Self::Command { .. } | Self::Ended { .. } => None,

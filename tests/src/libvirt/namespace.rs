@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, File},
+    fs::File,
     io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
@@ -23,23 +23,15 @@ pub(super) struct Namespace {
     keeper: Child,
     /// The first process, as seen from here.
     pid: u32,
-    is_root: bool,
 }
 
 impl Namespace {
     /// The one around all others, whose network is the WAN. `folder` is removed when it ends.
     pub(super) fn of_lab(folder: &Path) -> Result<Self, Error> {
-        let is_root = fs::metadata("/proc/self")
-            .doing("look at /proc/self")?
-            .uid()
-            == 0;
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child"]);
-        if !is_root {
-            unshare.args(["--user", "--map-root-user"]);
-        }
         unshare.args([FIRST_PROCESS, "lab"]).arg(folder);
-        Self::hold(unshare, is_root, "the lab", &folder.join("lab.log"))
+        Self::hold(unshare, "the lab", &folder.join("lab.log"))
     }
 
     /// One inside this one, for a site that keeps its files in `folder`.
@@ -50,10 +42,10 @@ impl Namespace {
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child"])
             .args([FIRST_PROCESS, "site"])
             .arg(folder);
-        Self::hold(unshare, self.is_root, what, &folder.join("site.log"))
+        Self::hold(unshare, what, &folder.join("site.log"))
     }
 
-    fn hold(mut command: Command, is_root: bool, what: &str, log: &Path) -> Result<Self, Error> {
+    fn hold(mut command: Command, what: &str, log: &Path) -> Result<Self, Error> {
         let doing = || format!("start the first process of {what}");
         let mut keeper = command
             .stdin(Stdio::piped())
@@ -75,11 +67,7 @@ impl Namespace {
                 log: tail(log),
             });
         };
-        Ok(Self {
-            keeper,
-            pid,
-            is_root,
-        })
+        Ok(Self { keeper, pid })
     }
 
     /// The first process, as seen from here.
@@ -91,9 +79,6 @@ impl Namespace {
     pub(super) fn enter(&self, spaces: &[&str], program: impl AsRef<OsStr>) -> Command {
         let mut nsenter = Command::new("nsenter");
         nsenter.arg(format!("--target={}", self.pid)).args(spaces);
-        if !self.is_root {
-            nsenter.args(["--user", "--preserve-credentials"]);
-        }
         nsenter.arg("--").arg(program).stdin(Stdio::null());
         nsenter
     }

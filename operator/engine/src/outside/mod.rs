@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(after: serde_json::Value) -> RecoveryPlanSpec {
+    fn plan(after: &serde_json::Value) -> RecoveryPlanSpec {
         serde_json::from_value(json!({
             "sites": { "primary": "seoul", "secondary": "busan" },
             "groups": [{ "name": "data", "protectionGroups": ["data"], "after": after }],
@@ -50,9 +50,9 @@ mod tests {
     fn a_plan_with_scripts_says_what_it_needs() {
         // SPEC: RD-1, SA-9, PL-4
         let waits = json!({"name": "settle", "wait": {"for": "1m"}});
-        assert_eq!(without_scripts(&plan(json!([waits]))), None);
+        assert_eq!(without_scripts(&plan(&json!([waits]))), None);
         let script = |name: &str| json!({"name": name, "script": {"command": ["true"]}});
-        let words = without_scripts(&plan(json!([waits, script("warm-up"), script("check")])));
+        let words = without_scripts(&plan(&json!([waits, script("warm-up"), script("check")])));
         assert!(words.unwrap().contains("warm-up and 1 more"));
     }
 }

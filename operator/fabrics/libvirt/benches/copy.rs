@@ -1,10 +1,11 @@
 //! The first copy of a disk, beside `nbdcopy`: 1.5 GiB of data in 6 GiB, from one `qemu-nbd` to another, in
 //! turns, five times each.
 //!
-//!     cargo bench -p drover-libvirt --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N]
+//!     cargo bench -p drover-libvirt --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N] [--turns N]
 //!
 //! The images go to the folder, or to the temporary one: 5 GiB have to be free there. Both tools flush, both
-//! are told that the target is empty, and the time of starting the process is in both figures.
+//! are told that the target is empty, and the time of starting the process is in both figures. Beside how long
+//! each took stands how much processor time all three processes took, which a busy machine falsifies less.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
@@ -30,11 +31,12 @@ fn main() {
         target: TargetState::Fresh,
         ..Options::default()
     };
-    let mut sockets = Vec::new();
+    let (mut sockets, mut turns) = (Vec::new(), TURNS);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--folder" => folder = arguments.next().unwrap().into(),
             "--request" => options.request = arguments.next().unwrap().parse().unwrap(),
+            "--turns" => turns = arguments.next().unwrap().parse().unwrap(),
             "--in-flight" => options.in_flight = arguments.next().unwrap().parse().unwrap(),
             "--copy" => sockets.extend(arguments.by_ref().take(2).map(PathBuf::from)),
             _ => {}
@@ -42,7 +44,7 @@ fn main() {
     }
     match &sockets[..] {
         [source, target] => copy(source, target, options),
-        _ => measure(&folder, options),
+        _ => measure(&folder, options, turns),
     }
 }
 
@@ -68,29 +70,24 @@ fn copy(source: &Path, target: &Path, options: Options) {
         .lines()
         .find(|line| line.starts_with("VmHWM"))
         .unwrap();
-    let ticks = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let ticks: Vec<&str> = ticks.split(' ').skip(13).take(2).collect();
-    println!(
-        "    {} MiB read, {peak}, ticks of user and system {ticks:?}",
-        copied.read >> 20
-    );
+    println!("    {} MiB read, {peak}", copied.read >> 20);
 }
 
-fn measure(folder: &Path, options: Options) {
+fn measure(folder: &Path, options: Options, turns: usize) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let image = source_image(folder.path());
     let socket = folder.path().join("source.sock");
     let source = serve(&["-r"], &image, &socket);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        ours.push(turn(folder.path(), |target| {
+    for _ in 0..turns {
+        ours.push(turn(folder.path(), &source, |target| {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--request", &options.request.to_string()]);
             command.args(["--in-flight", &options.in_flight.to_string()]);
             command.arg("--copy").arg(&socket).arg(target);
             command
         }));
-        theirs.push(turn(folder.path(), |target| {
+        theirs.push(turn(folder.path(), &source, |target| {
             let uri = |socket: &Path| format!("nbd+unix:///?socket={}", socket.display());
             let mut command = Command::new("nbdcopy");
             command.args([
@@ -108,30 +105,40 @@ fn measure(folder: &Path, options: Options) {
         options.request >> 10,
         options.in_flight
     );
+    println!("seconds, and seconds of processor time of all three processes:");
     println!("ours    {ours:.2?}");
     println!("nbdcopy {theirs:.2?}");
-    let (ours, theirs) = (median(ours), median(theirs));
-    println!(
-        "medians {ours:.2} s and {theirs:.2} s: {:.2} x the speed of nbdcopy",
-        theirs / ours
-    );
+    for (what, of) in [("seconds", 0), ("processor time", 1)] {
+        let (ours, theirs) = (median(&ours, of), median(&theirs, of));
+        let ratio = theirs / ours;
+        println!("{what}: medians {ours:.2} and {theirs:.2}, nbdcopy's is {ratio:.2} x ours");
+    }
 }
 
-/// How long it takes to fill a fresh target.
-fn turn(folder: &Path, command: impl Fn(&Path) -> Command) -> f64 {
+/// How long it takes to fill a fresh target, and how much processor time.
+fn turn(folder: &Path, source: &Child, command: impl Fn(&Path) -> Command) -> [f64; 2] {
     let (image, socket) = (folder.join("target.qcow2"), folder.join("target.sock"));
     run(Command::new("qemu-img")
         .args(["create", "-q", "-f", "qcow2"])
         .arg(&image)
         .arg(SIZE.to_string()));
     let target = serve(&[], &image, &socket);
-    let begun = Instant::now();
+    let spent = || processor(&source.id().to_string(), 13) + processor("self", 15);
+    let (begun, before) = (Instant::now(), spent());
     run(&mut command(&socket));
     let took = begun.elapsed().as_secs_f64();
     stop(target);
     std::fs::remove_file(image).unwrap();
     let _ = std::fs::remove_file(socket);
-    took
+    [took, spent() - before]
+}
+
+/// Seconds, from two neighbours in `/proc/PID/stat`: of a process itself, or of its children that ended.
+fn processor(process: &str, field: usize) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.split(' ').collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    (ticks(field) + ticks(field + 1)) / 100.0
 }
 
 fn source_image(folder: &Path) -> PathBuf {
@@ -184,7 +191,8 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
+fn median(all: &[[f64; 2]], of: usize) -> f64 {
+    let mut all: Vec<f64> = all.iter().map(|turn| turn[of]).collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
 }

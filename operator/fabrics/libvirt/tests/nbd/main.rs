@@ -1,0 +1,8 @@
+//! Copies between real servers, with `qemu-img compare` as the judge.
+
+mod bench;
+mod copies;
+mod deltas;
+mod encrypted;
+mod faults;
+mod resyncs;

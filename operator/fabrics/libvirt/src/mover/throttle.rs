@@ -61,7 +61,7 @@ mod tests {
         }
         let took = begun.elapsed();
         assert!(took >= Duration::from_millis(3900), "{took:?}");
-        assert!(took <= Duration::from_millis(4000), "{took:?}");
+        assert!(took <= Duration::from_secs(4), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits or keeps anything; what comes from a server is taken apart and judged.
 //!
-//! Source: the NBD protocol, `doc/proto.md` of the NetworkBlockDevice project.
+//! Source: the NBD protocol, `doc/proto.md` of the `NetworkBlockDevice` project.
 
 use super::error::{Errno, NbdError};
 

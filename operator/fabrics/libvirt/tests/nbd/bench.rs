@@ -42,35 +42,35 @@ impl Bench {
         path
     }
 
-    /// Read-only, with these further arguments.
-    pub fn source(&self, image: &Path, more: &[&str]) -> Server {
-        let socket = image.with_extension("source");
-        let fixed = ["-t", "-r", "-f", "qcow2", "-e", "8", "-k", text(&socket)];
-        let arguments = [&fixed[..], more, &[text(image)]].concat();
-        Server::start("qemu-nbd", &arguments, &socket)
-    }
-
-    /// To be written.
-    pub fn target(&self, image: &Path) -> Server {
-        let socket = image.with_extension("target");
-        let arguments = [
-            "-t",
-            "-f",
-            "qcow2",
-            "-e",
-            "8",
-            "-k",
-            text(&socket),
-            text(image),
-        ];
-        Server::start("qemu-nbd", &arguments, &socket)
-    }
-
     pub fn nbdkit(&self, name: &str, arguments: &[&str]) -> Server {
         let socket = self.path(name);
         let fixed = ["-f", "-U", text(&socket)];
         Server::start("nbdkit", &[&fixed[..], arguments].concat(), &socket)
     }
+}
+
+/// Read-only, with these further arguments.
+pub fn source(image: &Path, more: &[&str]) -> Server {
+    let socket = image.with_extension("source");
+    let fixed = ["-t", "-r", "-f", "qcow2", "-e", "8", "-k", text(&socket)];
+    let arguments = [&fixed[..], more, &[text(image)]].concat();
+    Server::start("qemu-nbd", &arguments, &socket)
+}
+
+/// To be written.
+pub fn target(image: &Path) -> Server {
+    let socket = image.with_extension("target");
+    let arguments = [
+        "-t",
+        "-f",
+        "qcow2",
+        "-e",
+        "8",
+        "-k",
+        text(&socket),
+        text(image),
+    ];
+    Server::start("qemu-nbd", &arguments, &socket)
 }
 
 /// A server that is killed when the test ends, if not before.

@@ -3,7 +3,7 @@
 use drover_libvirt::mover::{Copied, Mover, Options, Progress, TargetState};
 use drover_libvirt::nbd::{Client, NbdError, Refusal, Wishes, Zeroes};
 
-use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, Server, equal, qemu_io};
+use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, Server, equal, qemu_io, source, target};
 
 async fn full(source: &Server, contexts: &[&str], target: &Server, options: Options) -> Copied {
     let (source, target) = (source.client(contexts).await, target.client(&[]).await);
@@ -27,7 +27,7 @@ async fn a_sparse_disk_is_copied_and_what_it_does_not_hold_is_not() {
     let (from, to) = (bench.image("from", SIZE), bench.image("to", SIZE));
     qemu_io(&from, &PATTERNS);
     let copied = {
-        let (source, target) = (bench.source(&from, &[]), bench.target(&to));
+        let (source, target) = (source(&from, &[]), target(&to));
         full(&source, &[ALLOCATION], &target, fresh()).await
     };
     assert!(equal(&from, &to));
@@ -50,7 +50,7 @@ async fn what_the_target_held_before_is_gone() {
             ..Options::default()
         };
         let copied = {
-            let (source, target) = (bench.source(&from, &[]), bench.target(&to));
+            let (source, target) = (source(&from, &[]), target(&to));
             full(&source, &[ALLOCATION], &target, options).await
         };
         assert!(equal(&from, &to));
@@ -66,7 +66,7 @@ async fn a_server_without_structured_replies_will_do() {
     qemu_io(&from, &["write -P 77 0 8M"]);
     let copied = {
         let source = bench.nbdkit("plain", &["--no-sr", "data", "0x4d*8388608"]);
-        full(&source, &[], &bench.target(&to), fresh()).await
+        full(&source, &[], &target(&to), fresh()).await
     };
     assert!(equal(&from, &to));
     assert_eq!(copied.written, 8 << 20);
@@ -98,7 +98,7 @@ async fn blocks_of_the_servers_are_heeded() {
         let file = ["--filter=blocksize-policy", "file", to.to_str().unwrap()];
         let target = bench.nbdkit("strict", &[&file[..], &policy].concat());
         full(
-            &bench.source(&from, &[]),
+            &source(&from, &[]),
             &[ALLOCATION],
             &target,
             Options::default(),
@@ -125,7 +125,7 @@ async fn progress_ends_with_everything() {
     let bench = Bench::new();
     let (from, to) = (bench.image("from", SIZE), bench.image("to", SIZE));
     qemu_io(&from, &PATTERNS);
-    let (source, target) = (bench.source(&from, &[]), bench.target(&to));
+    let (source, target) = (source(&from, &[]), target(&to));
     let (source, target) = (source.client(&[ALLOCATION]).await, target.client(&[]).await);
     let mover = Mover::new(&source, &target, fresh()).unwrap();
     let progress = mover.progress();
@@ -152,7 +152,7 @@ async fn what_a_server_lacks_is_said_before_anything_is_copied() {
     assert!(refused.is_err());
 
     let image = bench.image("image", 1 << 20);
-    let qemu = bench.source(&image, &["-x", "vda"]);
+    let qemu = source(&image, &["-x", "vda"]);
     let unknown = Client::connect(&qemu.address, &Wishes::new("vdb"))
         .await
         .unwrap_err();

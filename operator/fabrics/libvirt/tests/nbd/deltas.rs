@@ -2,7 +2,7 @@
 
 use drover_libvirt::mover::{Dirty, Mover, Options};
 
-use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, text};
+use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, source, target, text};
 
 const BITMAP: &str = "qemu:dirty-bitmap:point";
 
@@ -27,7 +27,7 @@ async fn what_a_bitmap_names_is_copied_and_nothing_else() {
     assert!(!equal(&from, &to));
 
     let copied = {
-        let (source, target) = (bench.source(&from, &["-B", "point"]), bench.target(&to));
+        let (source, target) = (source(&from, &["-B", "point"]), target(&to));
         let source = source.client(&[ALLOCATION, BITMAP]).await;
         let target = target.client(&[]).await;
         let dirty = Dirty::read(&source, BITMAP).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_recovery_point_above_another_holds_what_changed() {
     ];
     run("qemu-img", &made);
     {
-        let (source, target) = (bench.source(&from, &["-B", "point"]), bench.target(&point));
+        let (source, target) = (source(&from, &["-B", "point"]), target(&point));
         let (source, target) = (source.client(&[BITMAP]).await, target.client(&[]).await);
         let dirty = Dirty::read(&source, BITMAP).await.unwrap();
         let mover = Mover::new(&source, &target, Options::default()).unwrap();

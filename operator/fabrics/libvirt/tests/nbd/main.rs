@@ -1,5 +1,7 @@
 //! Copies between real servers, with `qemu-img compare` as the judge.
 
+#![cfg(test)]
+
 mod bench;
 mod copies;
 mod deltas;

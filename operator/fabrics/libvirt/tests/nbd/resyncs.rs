@@ -2,7 +2,7 @@
 
 use drover_libvirt::mover::{Mover, Options};
 
-use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, text};
+use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, source, target, text};
 
 // SPEC: PR-4
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn after_both_sides_went_their_own_way_only_differences_travel() {
     qemu_io(&to, &diverged(8));
     assert!(!equal(&from, &to));
     {
-        let (source, target) = (bench.source(&from, &[]), bench.target(&to));
+        let (source, target) = (source(&from, &[]), target(&to));
         let source = source.client(&[ALLOCATION]).await;
         let target = target.client(&[ALLOCATION]).await;
         let mover = Mover::new(&source, &target, Options::default()).unwrap();
@@ -39,7 +39,7 @@ async fn servers_that_know_nothing_of_holes_are_compared_whole() {
     qemu_io(&from, &PATTERNS);
     qemu_io(&to, &["write -P 9 5M 3M"]);
     {
-        let (source, target) = (bench.source(&from, &[]), bench.target(&to));
+        let (source, target) = (source(&from, &[]), target(&to));
         let (source, target) = (source.client(&[]).await, target.client(&[]).await);
         let mover = Mover::new(&source, &target, Options::default()).unwrap();
         let copied = mover.resync().await.unwrap();

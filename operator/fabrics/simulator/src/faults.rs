@@ -79,6 +79,20 @@ pub enum Fault {
         /// The machine's name there.
         machine: MachineName,
     },
+    /// The agent in the guest says nothing: points are consistent as after a crash, until it answers again.
+    SilenceAgent {
+        /// The site.
+        site: SiteName,
+        /// The machine's name there.
+        machine: MachineName,
+    },
+    /// It answers again.
+    WakeAgent {
+        /// The site.
+        site: SiteName,
+        /// The machine's name there.
+        machine: MachineName,
+    },
     /// The site refuses the credentials.
     ExpireCredentials {
         /// The site.

@@ -137,6 +137,8 @@ pub(crate) struct Machine {
     /// It ran when its site lost power.
     pub ran: bool,
     pub boots_to_fail: u32,
+    /// When the agent in its guest said nothing: from when, and until when.
+    pub silences: Vec<(Timestamp, Option<Timestamp>)>,
     pub hangs: bool,
     pub effects_to_fail: Option<(u32, drover_world::ErrorClass)>,
     /// The link that it is a side of.
@@ -181,6 +183,7 @@ impl Machine {
             start_when_off: false,
             ran: false,
             boots_to_fail: 0,
+            silences: Vec::new(),
             hangs: false,
             effects_to_fail: None,
             link: None,

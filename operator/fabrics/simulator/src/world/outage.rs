@@ -37,6 +37,8 @@ impl World {
             Fault::FailBoots { .. }
             | Fault::HangShutdown { .. }
             | Fault::ReleaseShutdown { .. }
+            | Fault::SilenceAgent { .. }
+            | Fault::WakeAgent { .. }
             | Fault::FailEffects { .. }
             | Fault::PowerOff { .. }
             | Fault::PowerOn { .. }
@@ -76,6 +78,24 @@ impl World {
             Fault::HangShutdown { site, machine } => {
                 let id = self.named(site, machine);
                 self.machines[id].hangs = true;
+                self.changes.machines.insert(id);
+            }
+            Fault::SilenceAgent { site, machine } => {
+                let id = self.named(site, machine);
+                let now = self.now;
+                let silences = &mut self.machines[id].silences;
+                if silences.last().is_none_or(|(_, until)| until.is_some()) {
+                    silences.push((now, None));
+                }
+                self.changes.machines.insert(id);
+            }
+            Fault::WakeAgent { site, machine } => {
+                let id = self.named(site, machine);
+                let now = self.now;
+                let open = self.machines[id].silences.last_mut();
+                if let Some((_, until @ None)) = open {
+                    *until = Some(now);
+                }
                 self.changes.machines.insert(id);
             }
             Fault::ReleaseShutdown { site, machine } => {

@@ -176,13 +176,19 @@ impl World {
     /// As an observer is told of them.
     pub(super) fn points_seen(&self, id: usize) -> Vec<Point> {
         let processing = self.time.or_none(PROCESSING);
+        let silences = &self.machines[self.links[id].source()].silences;
+        let silent = |at: Timestamp| {
+            let mut silences = silences.iter();
+            silences.any(|(from, until)| *from <= at && until.is_none_or(|until| at < until))
+        };
         self.points(id)
             .into_iter()
             .map(|(at, (_, kind))| Point {
                 at,
                 name: at.to_string(),
                 app_consistent: matches!(kind, PointKind::App | PointKind::Copy)
-                    && self.links[id].policy.app_every > 0,
+                    && self.links[id].policy.app_every > 0
+                    && !silent(at),
                 processed: super::machine::later(at, processing) <= self.now,
             })
             .collect()

@@ -84,6 +84,29 @@ async fn a_call_into_a_black_hole_ends_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn points_are_not_application_consistent_while_the_agent_says_nothing() {
+    // SPEC: PR-6, FO-4
+    let stage = Stage::new(Latency::Zero).await;
+    stage.protect("db").await;
+    let consistent = || {
+        let points = stage.link_seen("db").points.into_iter();
+        points.filter(|point| point.app_consistent).count()
+    };
+    tokio::time::sleep(Duration::from_hours(3)).await;
+    let before = consistent();
+    assert!(before >= 3, "{before}");
+    let (site, machine) = (site("seoul"), machine("db"));
+    stage.world.inject(&Fault::SilenceAgent { site, machine });
+    tokio::time::sleep(Duration::from_hours(3)).await;
+    assert_eq!(consistent(), before);
+    let (site, machine) = (self::site("seoul"), self::machine("db"));
+    stage.world.inject(&Fault::WakeAgent { site, machine });
+    tokio::time::sleep(Duration::from_hours(3)).await;
+    let after = consistent();
+    assert!(after >= before + 3, "{before}, {after}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_have_their_class() {
     // SPEC: PR-5
     let stage = Stage::new(Latency::Zero).await;

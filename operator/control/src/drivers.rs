@@ -271,8 +271,15 @@ impl Context {
             fabric: Arc::clone(&fabric),
             observer,
         };
-        if let Some(former) = self.drivers().sites.insert(name, open) {
+        let former = self.drivers().sites.insert(name.clone(), open);
+        if let Some(former) = former {
             former.observer.abort();
+        }
+        // Machines open the drivers of their pairs, also those that a run has in hand: who has just taken
+        // over may have found them closed a moment ago.
+        let machines = self.cache().at_site(&name);
+        for machine in machines {
+            self.queue.add(Key::Machine(machine));
         }
         Ok(fabric)
     }

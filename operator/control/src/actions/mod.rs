@@ -15,7 +15,7 @@ use std::time::Duration;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::{Address, SiteName};
 use drover_api::{Action, ActionKind, DnsAction, HttpAction, RecoveryRun, ScriptAction};
-use drover_engine::decide::{ActionId, ActionReport, Around};
+use drover_engine::decide::{ActionId, ActionReport, Around, pause_before};
 use drover_engine::outside::{Route, route};
 use drover_fabric::InstanceKey;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -106,7 +106,7 @@ impl Errand {
             self.limit()
         };
         let (epoch, attempt) = (self.epoch, self.attempt);
-        let result = match tokio::time::timeout(limit, self.attempt(context)).await {
+        let result = match tokio::time::timeout(limit, self.attempt(context, limit)).await {
             Ok(result) => result,
             Err(_) => Err(format!("it took longer than {} seconds", limit.as_secs())),
         };
@@ -122,7 +122,8 @@ impl Errand {
         limit.map_or(DEFAULT_LIMIT, drover_api::value::Duration::as_std)
     }
 
-    async fn attempt(&self, context: &Arc<Context>) -> Result<(), String> {
+    async fn attempt(&self, context: &Arc<Context>, limit: Duration) -> Result<(), String> {
+        tokio::time::sleep(pause_before(self.attempt, limit)).await;
         Self::leads(context)?;
         match self.action.kind() {
             Ok(ActionKind::Script(script)) => self.script(context, script).await,

@@ -1,6 +1,7 @@
 //! Actions whose target lives in a simulated site: its world answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drover_api::{DnsAction, HttpAction};
 use drover_engine::outside::dns::ttl;
@@ -9,6 +10,9 @@ use drover_fabric::{ActionTargets, DnsChange, Fabric, HttpCall};
 use super::Errand;
 use super::http::expect;
 use crate::context::Context;
+
+/// How often it is looked whether the target's driver is open by now.
+const OPENS: Duration = Duration::from_millis(200);
 
 impl Errand {
     pub(super) async fn simulated_http(
@@ -19,7 +23,7 @@ impl Errand {
         let Some(place) = &self.machine else {
             return Err("the machine is none of this run".into());
         };
-        let fabric = self.fabric(context)?;
+        let fabric = self.fabric(context).await;
         let call = HttpCall {
             machine: place.subject.at(self.role).clone(),
             drill: self.drill,
@@ -35,7 +39,7 @@ impl Errand {
         context: &Context,
         dns: &DnsAction,
     ) -> Result<(), String> {
-        let fabric = self.fabric(context)?;
+        let fabric = self.fabric(context).await;
         let change = DnsChange {
             record: dns.record.clone(),
             ttl: ttl(dns),
@@ -44,9 +48,15 @@ impl Errand {
         targets(&fabric)?.dns(&change).await
     }
 
-    fn fabric(&self, context: &Context) -> Result<Arc<dyn Fabric>, String> {
-        let fabric = context.fabric(&self.target);
-        fabric.ok_or_else(|| "the target site's driver is not open".into())
+    /// The target's driver. Who has just begun to lead opens it in a moment: an attempt waits for that, for
+    /// as long as it may take.
+    async fn fabric(&self, context: &Context) -> Arc<dyn Fabric> {
+        loop {
+            if let Some(fabric) = context.fabric(&self.target) {
+                return fabric;
+            }
+            tokio::time::sleep(OPENS).await;
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::queue::Key;
 use crate::write::WriteError;
 
 /// How soon a driver is opened again that could not be.
-const OPEN_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const OPEN_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().sites.get(key).cloned();

@@ -25,6 +25,10 @@ impl Drop for Process {
         // By its own id; it may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            self.said.extend(self.lines.iter().map(|line| line + "\n"));
+            eprintln!("process {} said:\n{}", self.child.id(), self.said);
+        }
     }
 }
 

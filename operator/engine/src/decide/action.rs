@@ -1,6 +1,8 @@
 //! The actions around a group: one after the other, each begun on record before it is carried out
 //! (PL-4).
 
+use std::time::Duration;
+
 use drover_api::{Action, ActionKind, ActionRecord, ActionState, OnFailure, RunRecord};
 
 use super::machine::elapsed;
@@ -113,6 +115,17 @@ fn fail(state: &mut ActionRecord, action: &Action, error: String, now: jiff::Tim
     } else {
         state.state = ActionState::Failed;
     }
+}
+
+/// How long an attempt rests before it begins: what was refused a moment ago is refused again, and a
+/// service that starts needs seconds. Never more than a part of the time that the attempt has.
+pub fn pause_before(attempt: u32, limit: Duration) -> Duration {
+    let doubled = attempt.saturating_sub(2).min(4);
+    let pause = match attempt {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_secs(1 << doubled),
+    };
+    pause.min(limit / 4)
 }
 
 /// Says what a running action waits for, and asks for it to be carried out where somebody must.

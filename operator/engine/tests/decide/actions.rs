@@ -2,7 +2,7 @@
 
 use drover_api::common::RunKind;
 use drover_api::{ActionState, DecisionAction, RunPhase};
-use drover_engine::decide::{ActionId, ActionReport, Around, WaitReason};
+use drover_engine::decide::{ActionId, ActionReport, Around, WaitReason, pause_before};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -171,4 +171,14 @@ fn a_manual_step_needs_different_people() {
     bench.approve("bob").unwrap();
     bench.settle();
     assert_eq!(bench.phase(), RunPhase::CommitPending);
+}
+
+#[test]
+fn an_attempt_rests_longer_the_more_of_them_failed() {
+    // SPEC: PL-4
+    let seconds = std::time::Duration::from_secs;
+    let rests = |limit| (1..=8).map(move |attempt| pause_before(attempt, seconds(limit)).as_secs());
+    assert_eq!(rests(300).collect::<Vec<_>>(), [0, 1, 2, 4, 8, 16, 16, 16]);
+    // What an attempt may take in all is not used up by it.
+    assert_eq!(rests(8).collect::<Vec<_>>(), [0, 1, 2, 2, 2, 2, 2, 2]);
 }

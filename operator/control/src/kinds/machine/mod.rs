@@ -16,7 +16,7 @@ use drover_engine::decide::{
     WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
-use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
+use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, Observed, Stamp};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -26,6 +26,7 @@ use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
 use crate::kinds::run::{asked_again, retry_pause};
+use crate::kinds::site::OPEN_AGAIN;
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -113,6 +114,11 @@ impl<'a> Case<'a> {
         let opened = context
             .open_pair(&place.pair, [sites[0], sites[1]], &policy)
             .await;
+        if let Err(error) = &opened
+            && error.class == ErrorClass::Retryable
+        {
+            context.later(Key::Machine(key.clone()), OPEN_AGAIN);
+        }
         let provisions = context.provisions(place.sites.at(SiteRole::Primary));
         let now = context.clock.now();
         let index = context.index();

@@ -17,6 +17,8 @@ use drover_api::{
 use drover_engine::lifecycle::RUN;
 use kube::{Resource, ResourceExt};
 
+use crate::index::PairKey;
+
 /// An object by namespace and name; the namespace is empty for what lives in the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
@@ -233,6 +235,14 @@ impl Cache {
     pub(crate) fn at_site(&self, site: &SiteName) -> Vec<ObjectKey> {
         let here = self.natives.iter().filter(|((at, _), _)| at == site);
         here.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Any machine whose data one driver moves.
+    pub(crate) fn one_of_pair(&self, pair: &PairKey) -> Option<ObjectKey> {
+        let mut machines = self.machines.iter();
+        let found =
+            machines.find(|(key, machine)| PairKey::of(&key.namespace, &machine.spec) == *pair);
+        found.map(|(key, _)| key.clone())
     }
 
     /// The runs of a plan, oldest first.

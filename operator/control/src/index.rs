@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use drover_api::ProtectedMachineSpec;
 use drover_api::value::{MachineName, SiteName};
 use drover_fabric::{InstanceKey, InstanceSeen, Sightings};
 use drover_world::{Instance, Inventory, Link, Observed};
@@ -17,6 +18,17 @@ pub(crate) struct PairKey {
     pub(crate) secondary: SiteName,
     /// The policy, by namespace and name.
     pub(crate) policy: ObjectKey,
+}
+
+impl PairKey {
+    /// What moves the data of a machine in this namespace.
+    pub(crate) fn of(namespace: &str, machine: &ProtectedMachineSpec) -> Self {
+        Self {
+            primary: machine.sites.primary.clone(),
+            secondary: machine.sites.secondary.clone(),
+            policy: ObjectKey::new(namespace, machine.policy_ref.name.as_str()),
+        }
+    }
 }
 
 /// Everything that the drivers report.

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::cluster::Cluster;
 
 /// Whatever is waited for takes seconds; a busy machine gets the benefit of the doubt.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// A cluster with the chart in it.

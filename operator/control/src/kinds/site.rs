@@ -1,7 +1,6 @@
 //! A site: whether it answers, which rights there are, what is free.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use drover_api::annotations::asked_now;
 use drover_api::conditions::REACHABLE;
@@ -15,11 +14,9 @@ use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
 use crate::declaration::Object;
+use crate::drivers::OPEN_AGAIN;
 use crate::queue::Key;
 use crate::write::WriteError;
-
-/// How soon a driver is opened again that could not be.
-pub(crate) const OPEN_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().sites.get(key).cloned();

@@ -87,6 +87,8 @@ struct State {
     dead: bool,
     /// Points are only counted between these marks.
     recording: bool,
+    /// How often drivers were opened, by the site or the primary site of the pair.
+    opened: BTreeMap<String, u32>,
 }
 
 impl Faults {
@@ -106,6 +108,15 @@ impl Faults {
 
     pub fn fired(&self) -> Vec<(String, Fault)> {
         self.state.lock().unwrap().fired.clone()
+    }
+
+    fn opens(&self, what: String) {
+        *self.state.lock().unwrap().opened.entry(what).or_default() += 1;
+    }
+
+    /// How often the drivers of sites and pairs were opened.
+    pub fn opened(&self) -> BTreeMap<String, u32> {
+        self.state.lock().unwrap().opened.clone()
     }
 
     /// A new incarnation begins.
@@ -366,6 +377,7 @@ struct FaultyReplicator {
 impl Driver for FaultyDriver {
     async fn fabric(&self, site: SiteConfig<'_>) -> Result<Arc<dyn Fabric>, FabricError> {
         let name = site.name.clone();
+        self.faults.opens(name.to_string());
         Ok(Arc::new(FaultyFabric {
             name,
             inner: self.world.fabric(site).await?,
@@ -375,6 +387,8 @@ impl Driver for FaultyDriver {
     }
 
     async fn replicator(&self, pair: PairConfig<'_>) -> Result<Arc<dyn Replicator>, FabricError> {
+        self.faults
+            .opens(format!("{} to {}", pair.primary.name, pair.secondary.name));
         Ok(Arc::new(FaultyReplicator {
             inner: self.world.replicator(pair).await?,
             world: Arc::clone(&self.world),

@@ -222,6 +222,7 @@ async fn a_site_is_opened_anew_when_a_person_says_so() {
     // SPEC: KU-2, PR-11
     let mut lab = Lab::new(Latency::Realistic).await;
     lab.protect(&shop()).await;
+    let before = lab.faults.opened();
     lab.annotate("Site", "busan", json!({NOW: "10:15"})).await;
     lab.annotate("RecoveryPlan", "shop", json!({NOW: "10:16"}))
         .await;
@@ -231,6 +232,22 @@ async fn a_site_is_opened_anew_when_a_person_says_so() {
         let plan = lab.plan().await.status.unwrap();
         site.last_handled_reconcile.as_deref() == Some("10:15")
             && plan.last_handled_reconcile.as_deref() == Some("10:16")
+    })
+    .await;
+    lab.until("the site and its pair are opened anew", async |lab| {
+        let now = lab.faults.opened();
+        let more: Vec<_> = now
+            .into_iter()
+            .map(|(what, times)| {
+                let former = before.get(&what).copied().unwrap_or_default();
+                (what, times - former)
+            })
+            .collect();
+        more == [
+            ("busan".to_owned(), 1),
+            ("seoul".to_owned(), 0),
+            ("seoul to busan".to_owned(), 1),
+        ]
     })
     .await;
     // What was opened anew works.

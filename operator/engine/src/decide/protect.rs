@@ -18,8 +18,6 @@ pub struct ProtectView<'a> {
     pub claimed: bool,
     /// What letting go does to the copy.
     pub deletion_policy: DeletionPolicy,
-    /// Whether a run has the machine in hand; then nothing is done here.
-    pub in_run: bool,
     /// The side that data should flow to.
     pub towards: SiteRole,
     /// How its data moves.
@@ -91,9 +89,6 @@ use ProtectStep::{Ensure, Happened, Rest, Wait};
 
 /// What is done about the protection of a machine now.
 pub fn protect(view: &ProtectView<'_>) -> ProtectStep {
-    if view.in_run {
-        return Wait(WaitReason::Run);
-    }
     let step = next(view);
     let (Ensure(effect), Some(failure)) = (&step, view.failure) else {
         return step;
@@ -328,7 +323,6 @@ mod tests {
                 phase: self.phase,
                 claimed: self.claimed,
                 deletion_policy: DeletionPolicy::Retain,
-                in_run: false,
                 towards: SiteRole::Secondary,
                 link: &self.link,
                 prerequisites: &[],
@@ -392,7 +386,6 @@ mod tests {
             phase: view_case.phase,
             claimed: true,
             deletion_policy: DeletionPolicy::Retain,
-            in_run: false,
             towards: SiteRole::Secondary,
             link: &view_case.link,
             prerequisites: &unknown,

@@ -16,7 +16,7 @@ use drover_engine::decide::{
     WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
-use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, Observed, Stamp};
+use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -26,7 +26,6 @@ use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped, step_name};
 use crate::kinds::run::{asked_again, retry_pause};
-use crate::kinds::site::OPEN_AGAIN;
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -114,11 +113,6 @@ impl<'a> Case<'a> {
         let opened = context
             .open_pair(&place.pair, [sites[0], sites[1]], &policy)
             .await;
-        if let Err(error) = &opened
-            && error.class == ErrorClass::Retryable
-        {
-            context.later(Key::Machine(key.clone()), OPEN_AGAIN);
-        }
         let provisions = context.provisions(place.sites.at(SiteRole::Primary));
         let now = context.clock.now();
         let index = context.index();
@@ -216,7 +210,6 @@ impl<'a> Case<'a> {
                 phase: status.phase,
                 claimed: self.machine.metadata.deletion_timestamp.is_none(),
                 deletion_policy: self.machine.spec.deletion_policy,
-                in_run: false,
                 towards: status.active_site.unwrap_or(SiteRole::Primary).other(),
                 link: &self.link,
                 prerequisites: &self.prerequisites,

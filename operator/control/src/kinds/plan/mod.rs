@@ -105,6 +105,18 @@ struct Next {
     errors: Vec<String>,
 }
 
+impl Next {
+    /// Nothing begins: a person wanted it so, or something keeps it from beginning.
+    fn hold(&mut self, wanted: bool, why: String) {
+        let reasons = if wanted {
+            &mut self.awaits
+        } else {
+            &mut self.held
+        };
+        reasons.push(why);
+    }
+}
+
 fn moves(run: &RecoveryRun) -> bool {
     matches!(
         run.spec.kind,
@@ -157,13 +169,7 @@ impl Case<'_> {
                 if matches!(held, Held::Adopted { .. }) {
                     next.baseline = self.baseline(served.as_ref());
                 }
-                let suspended = matches!(held, Held::Suspended { .. });
-                let reasons = if suspended {
-                    &mut next.awaits
-                } else {
-                    &mut next.held
-                };
-                reasons.push(held.to_string());
+                next.hold(matches!(held, Held::Suspended { .. }), held.to_string());
             }
             Start::Due { to, .. } => self.start(context, to, &mut next).await?,
         }

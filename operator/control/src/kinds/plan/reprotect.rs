@@ -58,13 +58,7 @@ impl Case<'_> {
                 return Ok(None);
             }
             Reprotect::Held(held) => {
-                let suspended = held == ReprotectHeld::Suspended;
-                let reasons = if suspended {
-                    &mut next.awaits
-                } else {
-                    &mut next.held
-                };
-                reasons.push(held.to_string());
+                next.hold(held == ReprotectHeld::Suspended, held.to_string());
                 return Ok(None);
             }
             Reprotect::Begin {

@@ -1,7 +1,7 @@
 //! Encrypted copies.
 
-use drover_libvirt::mover::{Mover, Options};
-use drover_libvirt::nbd::{Client, Identity, NbdError, Refusal, Tls, Wishes};
+use drover_mover::nbd::{Client, Identity, NbdError, Refusal, Tls, Wishes};
+use drover_mover::transfer::{Options, Transfer};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -103,7 +103,7 @@ async fn a_copy_travels_encrypted_over_tcp() {
     let target = Client::connect(&server.address, &wishes).await.unwrap();
     let source = bench.nbdkit("from", &["pattern", "16M"]);
     let source = source.client(&[]).await;
-    let mover = Mover::new(&source, &target, Options::default()).unwrap();
+    let mover = Transfer::new(&source, &target, Options::default()).unwrap();
     mover.full().await.unwrap();
     assert_eq!(mover.compare().await.unwrap().differing, 0);
 }

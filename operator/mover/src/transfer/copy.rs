@@ -5,9 +5,9 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 
-use super::Mover;
+use super::Transfer;
 use super::dirty::Dirty;
-use super::error::{MoveError, Side};
+use super::error::{Side, TransferError};
 use super::map::Map;
 use super::options::{Copied, TargetState};
 use crate::nbd::{Ability, Content, NbdError};
@@ -33,19 +33,19 @@ pub(super) enum What {
     Zeroes,
 }
 
-impl Mover<'_> {
+impl Transfer<'_> {
     /// Copies everything. Zeroes are not sent, and not written where the target is fresh. A source with the
     /// context `base:allocation` is read only where it holds data.
     ///
     /// # Errors
     /// When one side fails: the target is half-written then.
-    pub async fn full(&self) -> Result<Copied, MoveError> {
+    pub async fn full(&self) -> Result<Copied, TransferError> {
         self.check_target()?;
         self.begin(self.size());
         let map = Map::new(self.source, Side::Source);
         let pieces = stream::try_unfold((map, 0), |(mut map, at)| async move {
             let next = self.next_extent(&mut map, at).await?;
-            Ok::<_, MoveError>(next.map(|(piece, end)| (piece, (map, end))))
+            Ok::<_, TransferError>(next.map(|(piece, end)| (piece, (map, end))))
         });
         self.run(pieces.map_ok(|piece| self.split(piece)).try_flatten())
             .await
@@ -55,11 +55,11 @@ impl Mover<'_> {
     ///
     /// # Errors
     /// When one side fails, or the changes are those of a larger disk.
-    pub async fn delta(&self, dirty: &Dirty) -> Result<Copied, MoveError> {
+    pub async fn delta(&self, dirty: &Dirty) -> Result<Copied, TransferError> {
         self.check_target()?;
         let end = dirty.stretches().last().map_or(0, |last| last.end);
         if end > self.size() {
-            return Err(MoveError::Beyond {
+            return Err(TransferError::Beyond {
                 end,
                 size: self.size(),
             });
@@ -76,14 +76,14 @@ impl Mover<'_> {
     }
 
     /// Better at the beginning than after hours.
-    pub(super) fn check_target(&self) -> Result<(), MoveError> {
+    pub(super) fn check_target(&self) -> Result<(), TransferError> {
         let export = self.target.export();
         let failed = if export.read_only() {
             Some(NbdError::ReadOnly)
         } else {
             export.needs(Ability::Flush).err()
         };
-        failed.map_or(Ok(()), |error| Err(MoveError::at(Side::Target)(error)))
+        failed.map_or(Ok(()), |error| Err(TransferError::at(Side::Target)(error)))
     }
 
     /// What begins at `at`. Data reach to the end of their last block, zeroes to the beginning of theirs, so
@@ -92,7 +92,7 @@ impl Mover<'_> {
         &self,
         map: &mut Map<'_>,
         at: u64,
-    ) -> Result<Option<(Piece, u64)>, MoveError> {
+    ) -> Result<Option<(Piece, u64)>, TransferError> {
         let size = self.size();
         let mut seen = at;
         while seen < size {
@@ -119,7 +119,7 @@ impl Mover<'_> {
     pub(super) fn split(
         &self,
         piece: Piece,
-    ) -> impl Stream<Item = Result<Piece, MoveError>> + use<> {
+    ) -> impl Stream<Item = Result<Piece, TransferError>> + use<> {
         let step = match piece.what {
             What::Zeroes => ZERO_AT_ONCE,
             What::Data | What::Either => u64::from(self.options.request),
@@ -140,8 +140,8 @@ impl Mover<'_> {
 
     async fn run(
         &self,
-        pieces: impl Stream<Item = Result<Piece, MoveError>>,
-    ) -> Result<Copied, MoveError> {
+        pieces: impl Stream<Item = Result<Piece, TransferError>>,
+    ) -> Result<Copied, TransferError> {
         let done = pieces
             .map_ok(|piece| self.piece(piece))
             .try_buffer_unordered(self.options.in_flight);
@@ -152,8 +152,8 @@ impl Mover<'_> {
     /// What all pieces came to.
     pub(super) async fn add_up(
         &self,
-        done: impl Stream<Item = Result<(u64, Copied), MoveError>>,
-    ) -> Result<Copied, MoveError> {
+        done: impl Stream<Item = Result<(u64, Copied), TransferError>>,
+    ) -> Result<Copied, TransferError> {
         let mut done = pin!(done);
         let mut copied = Copied::default();
         while let Some((length, part)) = done.try_next().await? {
@@ -163,7 +163,7 @@ impl Mover<'_> {
         Ok(copied)
     }
 
-    async fn piece(&self, piece: Piece) -> Result<(u64, Copied), MoveError> {
+    async fn piece(&self, piece: Piece) -> Result<(u64, Copied), TransferError> {
         let mut copied = Copied::default();
         if piece.what == What::Zeroes {
             self.zero(piece.offset, piece.length, &mut copied).await?;
@@ -173,7 +173,7 @@ impl Mover<'_> {
         let content = self
             .fetch(piece)
             .await
-            .map_err(MoveError::at(Side::Source))?;
+            .map_err(TransferError::at(Side::Source))?;
         copied.read = piece.length;
         match content {
             Content::Data(data) if !is_zero(&data) => {
@@ -211,14 +211,19 @@ impl Mover<'_> {
         offset: u64,
         data: Bytes,
         copied: &mut Copied,
-    ) -> Result<(), MoveError> {
+    ) -> Result<(), TransferError> {
         copied.written += data.len() as u64;
         let written = self.target.write(offset, data).await;
-        written.map_err(MoveError::at(Side::Target))
+        written.map_err(TransferError::at(Side::Target))
     }
 
     /// The target reads as zeroes there afterwards.
-    async fn zero(&self, offset: u64, length: u64, copied: &mut Copied) -> Result<(), MoveError> {
+    async fn zero(
+        &self,
+        offset: u64,
+        length: u64,
+        copied: &mut Copied,
+    ) -> Result<(), TransferError> {
         if self.options.target == TargetState::Fresh {
             return Ok(());
         }
@@ -231,14 +236,14 @@ impl Mover<'_> {
         offset: u64,
         length: u64,
         copied: &mut Copied,
-    ) -> Result<(), MoveError> {
+    ) -> Result<(), TransferError> {
         let export = self.target.export();
         if !export.can(Ability::WriteZeroes) {
             return self.zero_by_data(offset, length, copied).await;
         }
         let short = u32::try_from(length).unwrap_or(u32::MAX);
         let zeroed = self.target.write_zeroes(offset, short, self.options.zeroes);
-        zeroed.await.map_err(MoveError::at(Side::Target))?;
+        zeroed.await.map_err(TransferError::at(Side::Target))?;
         copied.zeroed += length;
         Ok(())
     }
@@ -248,7 +253,7 @@ impl Mover<'_> {
         offset: u64,
         length: u64,
         copied: &mut Copied,
-    ) -> Result<(), MoveError> {
+    ) -> Result<(), TransferError> {
         let mut at = offset;
         while at < offset + length {
             let step = (offset + length - at).min(u64::from(self.options.request));
@@ -263,9 +268,9 @@ impl Mover<'_> {
     }
 
     /// A copy is one when it survives the loss of power.
-    pub(super) async fn settle(&self, copied: Copied) -> Result<Copied, MoveError> {
+    pub(super) async fn settle(&self, copied: Copied) -> Result<Copied, TransferError> {
         let flushed = self.target.flush().await;
-        flushed.map_err(MoveError::at(Side::Target))?;
+        flushed.map_err(TransferError::at(Side::Target))?;
         Ok(copied)
     }
 }

@@ -17,7 +17,7 @@ mod pool;
 mod throttle;
 
 pub use dirty::Dirty;
-pub use error::{MoveError, Side};
+pub use error::{Side, TransferError};
 pub use options::{Copied, Options, Progress, TargetState};
 
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ use throttle::Throttle;
 
 /// Everything that one copy needs.
 #[derive(Debug)]
-pub struct Mover<'a> {
+pub struct Transfer<'a> {
     source: &'a Client,
     target: &'a Client,
     options: Options,
@@ -39,7 +39,7 @@ pub struct Mover<'a> {
     progress: watch::Sender<Progress>,
 }
 
-impl<'a> Mover<'a> {
+impl<'a> Transfer<'a> {
     /// A copy from one export to another of the same size.
     ///
     /// # Errors
@@ -48,10 +48,10 @@ impl<'a> Mover<'a> {
         source: &'a Client,
         target: &'a Client,
         options: Options,
-    ) -> Result<Self, MoveError> {
+    ) -> Result<Self, TransferError> {
         let (from, to) = (source.export(), target.export());
         if from.size() != to.size() {
-            return Err(MoveError::Sizes {
+            return Err(TransferError::Sizes {
                 source_size: from.size(),
                 target_size: to.size(),
             });

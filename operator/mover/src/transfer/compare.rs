@@ -7,9 +7,9 @@
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, Stream, TryStreamExt as _};
 
-use super::Mover;
+use super::Transfer;
 use super::copy::is_zero;
-use super::error::{MoveError, Side};
+use super::error::{Side, TransferError};
 use super::map::Map;
 use super::options::Copied;
 use crate::nbd::{Client, Content, NbdError};
@@ -33,13 +33,13 @@ struct Maps<'a> {
     at: u64,
 }
 
-impl Mover<'_> {
+impl Transfer<'_> {
     /// Makes the target equal to the source by writing what differs (PR-4). With the context
     /// `base:allocation` on both sides what neither holds is not read.
     ///
     /// # Errors
     /// When one side fails: the target is half-written then.
-    pub async fn resync(&self) -> Result<Copied, MoveError> {
+    pub async fn resync(&self) -> Result<Copied, TransferError> {
         self.check_target()?;
         let copied = self.look(true).await?;
         self.settle(copied).await
@@ -49,11 +49,11 @@ impl Mover<'_> {
     ///
     /// # Errors
     /// When one side fails.
-    pub async fn compare(&self) -> Result<Copied, MoveError> {
+    pub async fn compare(&self) -> Result<Copied, TransferError> {
         self.look(false).await
     }
 
-    async fn look(&self, repair: bool) -> Result<Copied, MoveError> {
+    async fn look(&self, repair: bool) -> Result<Copied, TransferError> {
         self.begin(self.size());
         let maps = Maps {
             source: Map::new(self.source, Side::Source),
@@ -62,7 +62,7 @@ impl Mover<'_> {
         };
         let parts = stream::try_unfold(maps, |mut maps| async move {
             let next = self.next_part(&mut maps).await?;
-            Ok::<_, MoveError>(next.map(|part| (part, maps)))
+            Ok::<_, TransferError>(next.map(|part| (part, maps)))
         });
         let done = parts
             .map_ok(|part| self.requests(part))
@@ -72,7 +72,7 @@ impl Mover<'_> {
         self.add_up(done).await
     }
 
-    async fn next_part(&self, maps: &mut Maps<'_>) -> Result<Option<Part>, MoveError> {
+    async fn next_part(&self, maps: &mut Maps<'_>) -> Result<Option<Part>, TransferError> {
         let size = self.size();
         let mut seen = maps.at;
         while seen < size {
@@ -100,7 +100,7 @@ impl Mover<'_> {
         Ok(None)
     }
 
-    fn requests(&self, part: Part) -> impl Stream<Item = Result<Part, MoveError>> + use<> {
+    fn requests(&self, part: Part) -> impl Stream<Item = Result<Part, TransferError>> + use<> {
         let nothing = part.source_zero && part.target_zero;
         let step = if nothing {
             u64::MAX
@@ -121,7 +121,7 @@ impl Mover<'_> {
         }))
     }
 
-    async fn compare_part(&self, part: Part, repair: bool) -> Result<(u64, Copied), MoveError> {
+    async fn compare_part(&self, part: Part, repair: bool) -> Result<(u64, Copied), TransferError> {
         let mut copied = Copied::default();
         if part.source_zero && part.target_zero {
             return Ok((part.length, copied));
@@ -157,13 +157,13 @@ impl Mover<'_> {
         side: Side,
         part: Part,
         zero: bool,
-    ) -> Result<Option<BytesMut>, MoveError> {
+    ) -> Result<Option<BytesMut>, TransferError> {
         if zero {
             return Ok(None);
         }
         let client = self.client(side);
         let content = read(client, part, self.pool.take()).await;
-        match content.map_err(MoveError::at(side))? {
+        match content.map_err(TransferError::at(side))? {
             Content::Data(data) => Ok(Some(data)),
             Content::Zeroes => Ok(None),
         }

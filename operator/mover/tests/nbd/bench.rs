@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use drover_libvirt::nbd::{Address, Client, Wishes};
+use drover_mover::nbd::{Address, Client, Wishes};
 
 pub const ALLOCATION: &str = "base:allocation";
 

@@ -1,7 +1,7 @@
 //! What goes wrong on the way.
 
-use drover_libvirt::mover::{MoveError, Mover, Options, Side, TargetState};
-use drover_libvirt::nbd::{Content, Errno};
+use drover_mover::nbd::{Content, Errno};
+use drover_mover::transfer::{Options, Side, TargetState, Transfer, TransferError};
 
 use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, source, target};
 
@@ -22,7 +22,7 @@ async fn killed(which: Side) {
     let mut from = bench.nbdkit("from", &pattern);
     let mut to = bench.nbdkit("to", &memory);
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let mover = Mover::new(&source, &target, options()).unwrap();
+    let mover = Transfer::new(&source, &target, options()).unwrap();
     let mut progress = mover.progress();
     let kill = async {
         progress.wait_for(|seen| seen.done > 4 << 20).await.unwrap();
@@ -34,7 +34,7 @@ async fn killed(which: Side) {
     let (copied, ()) = tokio::join!(mover.full(), kill);
     let error = copied.unwrap_err();
     assert_eq!(error.side(), Some(which), "{error:?}");
-    let MoveError::Nbd { source: cause, .. } = error else {
+    let TransferError::Nbd { source: cause, .. } = error else {
         panic!("{error:?}");
     };
     assert!(cause.is_lost(), "{cause:?}");
@@ -61,7 +61,7 @@ async fn a_copy_that_was_killed_is_made_again() {
     {
         let mut server = target(&to);
         let target = server.client(&[]).await;
-        let mover = Mover::new(&source, &target, options()).unwrap();
+        let mover = Transfer::new(&source, &target, options()).unwrap();
         let mut progress = mover.progress();
         let kill = async {
             progress.wait_for(|seen| seen.done > 1 << 20).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_copy_that_was_killed_is_made_again() {
     {
         let server = target(&to);
         let target = server.client(&[ALLOCATION]).await;
-        let mover = Mover::new(&source, &target, Options::default()).unwrap();
+        let mover = Transfer::new(&source, &target, Options::default()).unwrap();
         mover.resync().await.unwrap();
         target.disconnect().await;
     }
@@ -93,11 +93,11 @@ async fn a_target_that_is_full_says_so() {
         &["eval", size, read, full, "can_flush=exit 0", "flush=exit 0"],
     );
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let copied = Mover::new(&source, &target, options())
+    let copied = Transfer::new(&source, &target, options())
         .unwrap()
         .full()
         .await;
-    let Err(MoveError::Nbd {
+    let Err(TransferError::Nbd {
         side,
         source: cause,
     }) = copied
@@ -120,11 +120,11 @@ async fn a_bad_sector_fails_the_copy_and_no_other_request() {
     let from = bench.nbdkit("from", &["eval", "get_size=echo 8388608", read]);
     let to = bench.nbdkit("to", &["memory", "8M"]);
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let copied = Mover::new(&source, &target, options())
+    let copied = Transfer::new(&source, &target, options())
         .unwrap()
         .full()
         .await;
-    let Err(MoveError::Nbd {
+    let Err(TransferError::Nbd {
         side,
         source: cause,
     }) = copied
@@ -152,7 +152,7 @@ async fn what_fails_for_a_while_works_afterwards_on_the_same_connection() {
     ];
     let to = bench.nbdkit("to", &arguments);
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let mover = Mover::new(&source, &target, options()).unwrap();
+    let mover = Transfer::new(&source, &target, options()).unwrap();
     assert!(mover.full().await.is_err());
     std::fs::remove_file(&failing).unwrap();
     mover.full().await.unwrap();
@@ -166,7 +166,7 @@ async fn slow_servers_end_in_a_whole_copy() {
     let memory = [&SLOW[..1], &["memory", "16M"], &SLOW[1..]].concat();
     let (from, to) = (bench.nbdkit("from", &pattern), bench.nbdkit("to", &memory));
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let mover = Mover::new(&source, &target, options()).unwrap();
+    let mover = Transfer::new(&source, &target, options()).unwrap();
     mover.full().await.unwrap();
     assert_eq!(mover.compare().await.unwrap().differing, 0);
 }
@@ -178,7 +178,7 @@ async fn a_copy_that_is_dropped_is_over_when_the_target_hung_up() {
     let from = bench.nbdkit("from", &pattern);
     let to = bench.nbdkit("to", &["memory", "64M"]);
     let (source, target) = (from.client(&[]).await, to.client(&[]).await);
-    let mover = Mover::new(&source, &target, options()).unwrap();
+    let mover = Transfer::new(&source, &target, options()).unwrap();
     let mut progress = mover.progress();
     tokio::select! {
         copied = mover.full() => panic!("{copied:?}"),
@@ -187,7 +187,7 @@ async fn a_copy_that_is_dropped_is_over_when_the_target_hung_up() {
     drop(mover);
     target.disconnect().await;
     let target = to.client(&[]).await;
-    let mover = Mover::new(&source, &target, options()).unwrap();
+    let mover = Transfer::new(&source, &target, options()).unwrap();
     mover.resync().await.unwrap();
     assert_eq!(mover.compare().await.unwrap().differing, 0);
 }

@@ -26,7 +26,7 @@ impl fmt::Display for Side {
 
 /// Why a copy failed. What was written before stays written.
 #[derive(Debug, Error)]
-pub enum MoveError {
+pub enum TransferError {
     /// One end failed.
     #[error("the {side} of the copy failed")]
     Nbd {
@@ -53,7 +53,7 @@ pub enum MoveError {
     },
 }
 
-impl MoveError {
+impl TransferError {
     pub(super) fn at(side: Side) -> impl FnOnce(NbdError) -> Self {
         move |source| Self::Nbd { side, source }
     }

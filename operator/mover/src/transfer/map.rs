@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::error::{MoveError, Side};
+use super::error::{Side, TransferError};
 use crate::nbd::{Client, Extent};
 
 /// The context that tells data from zeroes.
@@ -92,12 +92,12 @@ impl<'a> Map<'a> {
     }
 
     /// Where what begins at `at` ends, and whether it is zeroes. `at` never goes back.
-    pub async fn from(&mut self, at: u64) -> Result<(u64, bool), MoveError> {
+    pub async fn from(&mut self, at: u64) -> Result<(u64, bool), TransferError> {
         let Some(walk) = &mut self.walk else {
             return Ok((self.size, false));
         };
         while self.current.0 <= at {
-            match walk.next().await.map_err(MoveError::at(self.side))? {
+            match walk.next().await.map_err(TransferError::at(self.side))? {
                 Some((end, flags)) => self.current = (end, flags & ZERO != 0),
                 None => return Ok((self.size, false)),
             }

@@ -8,9 +8,9 @@
 //! written through it and not flushed may or may not be there.
 //!
 //! ```no_run
-//! use drover_libvirt::nbd::{Address, Client, Wishes};
+//! use drover_mover::nbd::{Address, Client, Wishes};
 //!
-//! # async fn example() -> Result<(), drover_libvirt::nbd::NbdError> {
+//! # async fn example() -> Result<(), drover_mover::nbd::NbdError> {
 //! let address = Address::Unix("/run/drover/backup.sock".into());
 //! let client = Client::connect(&address, &Wishes::new("vda").context("base:allocation")).await?;
 //! let block = client.read(0, 4096).await?;

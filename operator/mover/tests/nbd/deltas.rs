@@ -1,6 +1,6 @@
 //! Copies of what changed.
 
-use drover_libvirt::mover::{Dirty, Mover, Options};
+use drover_mover::transfer::{Dirty, Options, Transfer};
 
 use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, source, target, text};
 
@@ -32,7 +32,7 @@ async fn what_a_bitmap_names_is_copied_and_nothing_else() {
         let target = target.client(&[]).await;
         let dirty = Dirty::read(&source, BITMAP).await.unwrap();
         assert!(dirty.bytes() >= (2 << 20) + (100 << 10));
-        let mover = Mover::new(&source, &target, Options::default()).unwrap();
+        let mover = Transfer::new(&source, &target, Options::default()).unwrap();
         let progress = mover.progress();
         let copied = mover.delta(&dirty).await.unwrap();
         assert_eq!(progress.borrow().done, dirty.bytes());
@@ -72,7 +72,7 @@ async fn a_recovery_point_above_another_holds_what_changed() {
         let (source, target) = (source(&from, &["-B", "point"]), target(&point));
         let (source, target) = (source.client(&[BITMAP]).await, target.client(&[]).await);
         let dirty = Dirty::read(&source, BITMAP).await.unwrap();
-        let mover = Mover::new(&source, &target, Options::default()).unwrap();
+        let mover = Transfer::new(&source, &target, Options::default()).unwrap();
         mover.delta(&dirty).await.unwrap();
         target.disconnect().await;
     }

@@ -1,6 +1,6 @@
 //! Copies of what differs.
 
-use drover_libvirt::mover::{Mover, Options};
+use drover_mover::transfer::{Options, Transfer};
 
 use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, run, source, target, text};
 
@@ -18,7 +18,7 @@ async fn after_both_sides_went_their_own_way_only_differences_travel() {
         let (source, target) = (source(&from, &[]), target(&to));
         let source = source.client(&[ALLOCATION]).await;
         let target = target.client(&[ALLOCATION]).await;
-        let mover = Mover::new(&source, &target, Options::default()).unwrap();
+        let mover = Transfer::new(&source, &target, Options::default()).unwrap();
         let seen = mover.compare().await.unwrap();
         assert_eq!(seen.written + seen.zeroed, 0);
         let copied = mover.resync().await.unwrap();
@@ -41,7 +41,7 @@ async fn servers_that_know_nothing_of_holes_are_compared_whole() {
     {
         let (source, target) = (source(&from, &[]), target(&to));
         let (source, target) = (source.client(&[]).await, target.client(&[]).await);
-        let mover = Mover::new(&source, &target, Options::default()).unwrap();
+        let mover = Transfer::new(&source, &target, Options::default()).unwrap();
         let copied = mover.resync().await.unwrap();
         assert_eq!((copied.read, copied.compared), (SIZE, SIZE));
         target.disconnect().await;

@@ -1,13 +1,16 @@
 //! Whole copies.
 
-use drover_libvirt::mover::{Copied, Mover, Options, Progress, TargetState};
-use drover_libvirt::nbd::{Client, NbdError, Refusal, Wishes, Zeroes};
+use drover_mover::nbd::{Client, NbdError, Refusal, Wishes, Zeroes};
+use drover_mover::transfer::{Copied, Options, Progress, TargetState, Transfer};
 
 use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, Server, equal, qemu_io, source, target};
 
 async fn full(source: &Server, contexts: &[&str], target: &Server, options: Options) -> Copied {
     let (source, target) = (source.client(contexts).await, target.client(&[]).await);
-    let copied = Mover::new(&source, &target, options).unwrap().full().await;
+    let copied = Transfer::new(&source, &target, options)
+        .unwrap()
+        .full()
+        .await;
     source.disconnect().await;
     target.disconnect().await;
     copied.unwrap()
@@ -127,7 +130,7 @@ async fn progress_ends_with_everything() {
     qemu_io(&from, &PATTERNS);
     let (source, target) = (source(&from, &[]), target(&to));
     let (source, target) = (source.client(&[ALLOCATION]).await, target.client(&[]).await);
-    let mover = Mover::new(&source, &target, fresh()).unwrap();
+    let mover = Transfer::new(&source, &target, fresh()).unwrap();
     let progress = mover.progress();
     mover.full().await.unwrap();
     let all = Progress {
@@ -165,7 +168,7 @@ async fn what_a_server_lacks_is_said_before_anything_is_copied() {
     let read_only = Client::connect(&qemu.address, &wishes).await.unwrap();
     let other = memory.client(&[]).await;
     assert!(
-        Mover::new(&other, &read_only, fresh())
+        Transfer::new(&other, &read_only, fresh())
             .unwrap()
             .full()
             .await

@@ -1,7 +1,7 @@
 //! The first copy of a disk, beside `nbdcopy`: 1.5 GiB of data in 6 GiB, from one `qemu-nbd` to another, in
 //! turns, five times each.
 //!
-//!     cargo bench -p drover-libvirt --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N] [--turns N]
+//!     cargo bench -p drover-mover --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N] [--turns N]
 //!
 //! The images go to the folder, or to the temporary one: 5 GiB have to be free there. Both tools flush, both
 //! are told that the target is empty, and the time of starting the process is in both figures. Beside how long
@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use drover_libvirt::mover::{Mover, Options, TargetState};
-use drover_libvirt::nbd::{Address, Client, Wishes};
+use drover_mover::nbd::{Address, Client, Wishes};
+use drover_mover::transfer::{Options, TargetState, Transfer};
 
 const SIZE: u64 = 6 << 30;
 const RUN: u64 = 4 << 20;
@@ -62,7 +62,7 @@ fn copy(source: &Path, target: &Path, options: Options) {
             .unwrap();
         let target = Address::Unix(target.into());
         let target = Client::connect(&target, &Wishes::new("")).await.unwrap();
-        let mover = Mover::new(&source, &target, options).unwrap();
+        let mover = Transfer::new(&source, &target, options).unwrap();
         mover.full().await.unwrap()
     });
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

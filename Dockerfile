@@ -15,6 +15,7 @@ COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY operator operator
 COPY tests tests
 COPY crds crds
+# Without the mover, which belongs beside libvirt and is linked with it.
 # Paths of this machine and the moment of the build leave no trace in the program.
 ARG SOURCE_DATE_EPOCH=0
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} \
@@ -22,7 +23,7 @@ ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} \
     RUSTFLAGS="-C strip=symbols --remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=cargo"
 # The list of its dependencies goes into the program, where scanners of images look for it.
 RUN cargo install --locked --version 0.7.7 cargo-auditable
-RUN cargo auditable build --locked --release --package drover --bin drover \
+RUN cargo auditable build --locked --release --package drover --bin drover --no-default-features \
     && mkdir -p /image/etc/ssl/certs \
     && cp target/release/drover /image/drover \
     && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/

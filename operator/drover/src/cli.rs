@@ -3,6 +3,8 @@
 mod cluster;
 mod decide;
 mod local;
+#[cfg(feature = "mover")]
+mod mover;
 mod serve;
 
 use std::ffi::OsStr;
@@ -19,6 +21,8 @@ use crate::output::Color;
 pub use cluster::*;
 pub use decide::*;
 pub use local::*;
+#[cfg(feature = "mover")]
+pub use mover::*;
 pub use serve::*;
 
 const STYLES: Styles = Styles::styled();
@@ -118,6 +122,9 @@ pub enum Command {
     Demo(Demo),
     /// Run the operator for a cluster
     Run(Run),
+    /// Run the mover of a libvirt site, beside its hosts
+    #[cfg(feature = "mover")]
+    Mover(Mover),
     /// Print the definitions of the kinds, for a cluster
     Crd(Crd),
     /// Print completions for a shell

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use drover_api::value::{Address, MachineName};
 use drover_api::{Capacity, Right};
 use drover_world::{EpochEnforcement, FabricError, Instance, Inventory, Stamp};
+use serde::{Deserialize, Serialize};
 
 use crate::sightings::{Cursor, Sightings};
 use crate::{Answer, Materialize};
@@ -77,7 +78,8 @@ pub trait Fabric: Send + Sync + std::fmt::Debug {
 }
 
 /// What should be so for one machine at one site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SiteGoal {
     /// It does not run, does not start by itself, and no older epoch can start it. A machine that is not
     /// there is such a machine; its epoch is recorded all the same.
@@ -94,7 +96,8 @@ pub enum SiteGoal {
 }
 
 /// An instance at a site: of production, or made by a drill.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InstanceKey {
     /// The machine's name at this site.
     pub name: MachineName,
@@ -103,7 +106,8 @@ pub struct InstanceKey {
 }
 
 /// What a site reports of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InstanceSeen {
     /// Whether it is there, runs, and at which epoch it was last asked for.
     pub instance: Instance,
@@ -126,7 +130,8 @@ pub struct Capabilities {
 }
 
 /// What a site says of itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Probe {
     /// Rights that were tried, those that a reprotect will need included (RD-1).
     pub rights: Vec<Right>,

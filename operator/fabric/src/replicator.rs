@@ -5,6 +5,7 @@ use drover_api::common::SiteRole;
 use drover_api::value::MachineName;
 use drover_api::{FailbackLocation, RunNic, TargetSettings};
 use drover_world::{EpochEnforcement, FabricError, Link, PairRules, Stamp};
+use serde::{Deserialize, Serialize};
 
 use crate::Answer;
 use crate::sightings::{Cursor, Sightings};
@@ -64,7 +65,8 @@ pub struct PairCapabilities {
 }
 
 /// A machine as a replicator knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Subject {
     /// Its name at the primary site.
     pub primary: MachineName,
@@ -87,7 +89,12 @@ impl Subject {
 }
 
 /// What should be so for the link of one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "goal"
+)]
 pub enum LinkGoal {
     /// The two sides know of each other; nothing travels yet (PR-1).
     Related {
@@ -138,7 +145,8 @@ pub enum LinkGoal {
 }
 
 /// How a machine is made at a site.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Materialize {
     /// The site.
     pub site: SiteRole,

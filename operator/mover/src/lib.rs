@@ -5,9 +5,18 @@
 //! the other site and keeps them as recovery points; it has libvirt start and stop machines. It goes on with
 //! all of that while nobody speaks to it.
 //!
-//! [`nbd`] speaks to QEMU, [`transfer`] copies from one export to another.
+//! [`site`] is the mover: what it is asked, and what it does by itself. [`serve`] hears what is asked, [`store`]
+//! keeps [`record`]s. [`host`] speaks to libvirt, [`nbd`] to QEMU; [`transfer`] copies from one export to
+//! another, [`image`] keeps the files that copies end in, and [`domain`] changes what libvirt knows of a machine.
 //!
 //! What may not enter: decisions about machines. It does what it is asked, and says how far it came.
 
+pub mod domain;
+pub mod host;
+pub mod image;
 pub mod nbd;
+pub mod record;
+pub mod serve;
+pub mod site;
+pub mod store;
 pub mod transfer;

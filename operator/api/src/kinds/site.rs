@@ -111,8 +111,10 @@ impl Fabric {
             Self::Simulator(_) => Vec::new(),
             Self::Libvirt(libvirt) => {
                 let hosts = libvirt.hosts.iter();
-                hosts
-                    .filter_map(|host| host.credentials_secret_ref.as_ref())
+                let of_hosts = hosts.filter_map(|host| host.credentials_secret_ref.as_ref());
+                let mover = libvirt.mover.iter();
+                of_hosts
+                    .chain(mover.filter_map(|mover| mover.credentials_secret_ref.as_ref()))
                     .collect()
             }
             Self::Kubernetes(kubernetes) => kubernetes.kubeconfig_secret_ref.iter().collect(),
@@ -180,6 +182,26 @@ pub struct LibvirtFabric {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub pool: Option<String>,
+    /// What runs at the site beside its hosts: it keeps copies and has machines started. Drover speaks to
+    /// nobody else there, so a site without one can be declared and planned with, and not be driven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mover: Option<LibvirtMover>,
+}
+
+/// The mover of a libvirt site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LibvirtMover {
+    /// Where Drover reaches it: `mover.example.com:7443`, or `unix:///run/drover/mover.sock`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub address: String,
+    /// Where the movers of other sites reach it, which may be another network; unset means as Drover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub replication_address: Option<String>,
+    /// Secret with `ca.crt`, `tls.crt` and `tls.key`, by which the two know each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<NamespacedSecretRef>,
 }
 
 /// One libvirt host.

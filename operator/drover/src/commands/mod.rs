@@ -11,6 +11,8 @@ mod describe;
 mod events;
 mod get;
 mod graph;
+#[cfg(feature = "mover")]
+mod mover;
 mod plan;
 mod report;
 mod serve;
@@ -60,6 +62,8 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Up(arguments) => up::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Run(arguments) => serve::run(&arguments),
+        #[cfg(feature = "mover")]
+        Command::Mover(arguments) => mover::run(&arguments),
         Command::Crd(arguments) => crd::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Version(arguments) => version::run(&arguments, output),

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use drover_control::{Admission, Operator, Scripts, Settings, Stopped};
 use drover_fabric::{Clock, Registry};
+use drover_libvirt::Libvirt;
 use drover_simulator::Latency;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::up::home::cannot;
+pub use log::begin as begin_log;
 pub use log::filter;
 use simulator::Simulator;
 
@@ -42,6 +44,15 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LAST_SPANS: Duration = Duration::from_secs(2);
 /// The namespace of the lease where nobody says another.
 const NAMESPACE: &str = "drover-system";
+
+/// The drivers of real sites.
+pub fn drivers() -> Registry {
+    let libvirt = Arc::new(Libvirt);
+    let registry = Registry::default();
+    registry
+        .with("libvirt", libvirt.clone())
+        .with("qemuBitmap", libvirt)
+}
 
 /// Runs until it is told to end.
 ///
@@ -70,7 +81,7 @@ async fn live(arguments: &Run) -> Result<Exit, Failure> {
     let clock = Clock::system();
     let namespace = namespace_of(arguments);
     let simulator = Arc::new(Simulator::new(options(arguments, clock), arguments));
-    let registry = Registry::default().with("simulator", simulator.clone());
+    let registry = drivers().with("simulator", simulator.clone());
     let mut servers = JoinSet::new();
     let (mut traces, mut sending) = (None, None);
     if let Some(endpoint) = &arguments.otlp_endpoint {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use drover_api::KINDS;
 use drover_control::{Operator, Settings, Stopped};
 use drover_embedded::{Api, Options};
-use drover_fabric::{Clock, Registry};
+use drover_fabric::Clock;
 use drover_simulator::{Latency, Simulation};
 use kube::Client;
 use tokio::sync::watch;
@@ -93,7 +93,7 @@ impl Home {
     /// Sets the operator to work. It goes on when it loses its lease, and ends when it is told to.
     pub fn start(&mut self) {
         let world: Arc<Simulation> = Arc::clone(&self.world);
-        let registry = Registry::default().with("simulator", world);
+        let registry = crate::serve::drivers().with("simulator", world);
         // The data folder is locked by this process, so whoever held the lease under this name is
         // dead: there is no term to be waited for.
         let settings = Settings {

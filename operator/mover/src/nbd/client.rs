@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -45,7 +46,19 @@ impl Client {
     /// # Errors
     /// When it cannot be reached, lacks what is wished for, or is no NBD server.
     pub async fn connect(address: &Address, wishes: &Wishes) -> Result<Self, NbdError> {
-        let (stream, export) = handshake::enter(address, wishes).await?;
+        let (stream, export) = handshake::connect(address, wishes).await?;
+        Ok(Self::over(stream, export, wishes))
+    }
+
+    /// The same over a stream that somebody else connected, and encrypted where that is needed.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); when TLS is wished for.
+    pub async fn enter<S>(stream: S, wishes: &Wishes) -> Result<Self, NbdError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (stream, export) = handshake::enter(Box::new(stream), wishes).await?;
         Ok(Self::over(stream, export, wishes))
     }
 

@@ -55,19 +55,28 @@ impl Wishes {
     }
 }
 
-/// Agrees on everything with a server.
-pub(crate) async fn enter(
+/// Connects to a server and agrees on everything.
+pub(crate) async fn connect(
     address: &Address,
     wishes: &Wishes,
 ) -> Result<(Box<dyn Stream>, Export), NbdError> {
+    let whole = async { begin(address, wishes).await?.agree(wishes).await };
+    within(wishes.patience, whole).await
+}
+
+/// Agrees on everything with a server that somebody else connected to.
+pub(crate) async fn enter(
+    stream: Box<dyn Stream>,
+    wishes: &Wishes,
+) -> Result<(Box<dyn Stream>, Export), NbdError> {
+    if wishes.tls.is_some() {
+        let whose = "a stream is encrypted by whoever connected it";
+        return Err(NbdError::Tls(whose.to_owned()));
+    }
     let whole = async {
-        let mut talk = begin(address, wishes).await?;
-        let structured = talk.structured().await?;
-        let contexts = talk.contexts(wishes, structured).await?;
-        let mut export = talk.go(wishes).await?;
-        export.structured = structured;
-        export.contexts = contexts;
-        Ok((talk.stream, export))
+        let mut talk = Talk { stream };
+        talk.greet().await?;
+        talk.agree(wishes).await
     };
     within(wishes.patience, whole).await
 }
@@ -117,6 +126,15 @@ struct Talk {
 }
 
 impl Talk {
+    async fn agree(mut self, wishes: &Wishes) -> Result<(Box<dyn Stream>, Export), NbdError> {
+        let structured = self.structured().await?;
+        let contexts = self.contexts(wishes, structured).await?;
+        let mut export = self.go(wishes).await?;
+        export.structured = structured;
+        export.contexts = contexts;
+        Ok((self.stream, export))
+    }
+
     async fn greet(&mut self) -> Result<(), NbdError> {
         let greeting: [u8; 18] = self.hear().await?;
         if greeting[..8] != option::GREETING || greeting[8..16] != option::OPTION_MAGIC {

@@ -5,7 +5,7 @@
 //! are compared, because both are here: no checksum could be as sure.
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, Stream, TryStreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 
 use super::Transfer;
 use super::copy::is_zero;
@@ -69,7 +69,7 @@ impl Transfer<'_> {
             .try_flatten()
             .map_ok(|part| self.compare_part(part, repair))
             .try_buffer_unordered(self.options.in_flight);
-        self.add_up(done).await
+        self.add_up(done.boxed()).await
     }
 
     async fn next_part(&self, maps: &mut Maps<'_>) -> Result<Option<Part>, TransferError> {

@@ -47,8 +47,9 @@ impl Transfer<'_> {
             let next = self.next_extent(&mut map, at).await?;
             Ok::<_, TransferError>(next.map(|(piece, end)| (piece, (map, end))))
         });
-        self.run(pieces.map_ok(|piece| self.split(piece)).try_flatten())
-            .await
+        // Boxed, as others below, because the compiler cannot tell else that a copy may change threads.
+        let pieces = pieces.map_ok(|piece| self.split(piece)).try_flatten();
+        self.run(pieces.boxed()).await
     }
 
     /// Copies what changed, whatever the target holds there.
@@ -66,13 +67,13 @@ impl Transfer<'_> {
         }
         let dirty = dirty.aligned(self.grain, self.size());
         self.begin(dirty.bytes());
-        let pieces = dirty.stretches().iter().map(|stretch| Piece {
+        let pieces = dirty.stretches().iter().cloned().map(|stretch| Piece {
             offset: stretch.start,
             length: stretch.end - stretch.start,
             what: What::Either,
         });
-        self.run(stream::iter(pieces).flat_map(|piece| self.split(piece)))
-            .await
+        let pieces = stream::iter(pieces).flat_map(|piece| self.split(piece));
+        self.run(pieces.boxed()).await
     }
 
     /// Better at the beginning than after hours.

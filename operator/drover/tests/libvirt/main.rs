@@ -1,0 +1,7 @@
+//! Libvirt sites as Drover drives them: real libvirt, real guests, a mover at each site.
+//!
+//! They want root, as `tests/libvirt/README.md` says.
+#![cfg(test)]
+
+mod conformance;
+mod lab;

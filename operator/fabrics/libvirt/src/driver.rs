@@ -1,0 +1,103 @@
+//! The driver that the registry calls `libvirt`, and `qemuBitmap` where pairs are meant.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use drover_api::common::NamespacedSecretRef;
+use drover_api::{Fabric as FabricSpec, LibvirtFabric};
+use drover_fabric::{Driver, Fabric, PairConfig, Replicator, SiteConfig};
+use drover_world::{ErrorClass, FabricError, pairs};
+
+use crate::call::{Address, CallError, Caller, Credentials};
+use crate::pair::LibvirtPair;
+use crate::site::LibvirtSite;
+
+/// Opens libvirt sites and pairs of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Libvirt;
+
+#[async_trait]
+impl Driver for Libvirt {
+    async fn fabric(&self, site: SiteConfig<'_>) -> Result<Arc<dyn Fabric>, FabricError> {
+        Ok(Arc::new(LibvirtSite {
+            name: site.name.clone(),
+            mover: mover(site)?,
+            hosts: declared(site)?
+                .hosts
+                .iter()
+                .map(|host| host.name.to_string())
+                .collect(),
+            fencing: site.spec.fencing.method,
+        }))
+    }
+
+    async fn replicator(&self, pair: PairConfig<'_>) -> Result<Arc<dyn Replicator>, FabricError> {
+        let (one, other) = (&pair.primary.spec.fabric, &pair.secondary.spec.fabric);
+        let rules = pairs::of_fabrics(one, other, &pair.policy.replicator)
+            .map_err(|error| refused(error.to_string(), error.hint))?;
+        let movers = [mover(pair.primary)?, mover(pair.secondary)?];
+        let replicator = LibvirtPair::new(pair, movers, rules)?;
+        Ok(Arc::new(replicator))
+    }
+}
+
+pub(crate) fn refused(message: String, hint: &str) -> FabricError {
+    FabricError {
+        class: ErrorClass::Terminal,
+        message,
+        hint: Some(hint.to_owned()),
+        epoch_seen: None,
+    }
+}
+
+pub(crate) fn declared<'a>(site: SiteConfig<'a>) -> Result<&'a LibvirtFabric, FabricError> {
+    match &site.spec.fabric {
+        FabricSpec::Libvirt(libvirt) => Ok(libvirt),
+        _ => Err(refused(
+            format!("{} is no libvirt site", site.name),
+            "declare the fabric libvirt",
+        )),
+    }
+}
+
+fn mover(site: SiteConfig<'_>) -> Result<Caller, FabricError> {
+    let Some(mover) = &declared(site)?.mover else {
+        return Err(refused(
+            format!("no mover is declared for {}", site.name),
+            "start `drover mover` beside the hosts, and declare it as fabric.libvirt.mover",
+        ));
+    };
+    let address: Address = mover.address.parse().map_err(|error| {
+        refused(
+            format!("the address of the mover of {}: {error}", site.name),
+            "write HOST:PORT, or unix:///PATH",
+        )
+    })?;
+    let credentials = mover
+        .credentials_secret_ref
+        .as_ref()
+        .map(|secret| credentials(site, secret))
+        .transpose()?;
+    Caller::new(address, credentials.as_ref()).map_err(CallError::into)
+}
+
+fn credentials(
+    site: SiteConfig<'_>,
+    secret: &NamespacedSecretRef,
+) -> Result<Credentials, FabricError> {
+    let (namespace, name) = (secret.namespace.as_str(), secret.name.as_str());
+    let entry = |entry: &str| {
+        let found = site.secrets.entry(namespace, name, entry);
+        found.map(<[u8]>::to_vec).ok_or_else(|| {
+            refused(
+                format!("the secret {namespace}/{name} has no {entry}"),
+                "it holds ca.crt, tls.crt and tls.key",
+            )
+        })
+    };
+    Ok(Credentials {
+        ca: entry("ca.crt")?,
+        certificate: entry("tls.crt")?,
+        key: entry("tls.key")?,
+    })
+}

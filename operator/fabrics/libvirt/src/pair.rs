@@ -1,0 +1,261 @@
+//! Two libvirt sites, as their movers tell of them together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use drover_api::common::{SitePair, SiteRole};
+use drover_api::value::MachineName;
+use drover_fabric::{
+    Answer, Cursor, LinkGoal, Materialize, PairCapabilities, PairConfig, Replicator, Sightings,
+    Subject,
+};
+use drover_world::{EpochEnforcement, ErrorClass, FabricError, Link, Outcome, PairRules, Stamp};
+
+use crate::call::Caller;
+use crate::driver::{declared, refused};
+use crate::protocol::{EnsureLink, Half, Make, Seen, Terms, path};
+use crate::site::{asker, newer, seen};
+
+/// How often changes are sent where a policy does not say, in milliseconds.
+const INTERVAL: u64 = 30_000;
+/// Both sides are looked at again after so long, whatever they say.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct LibvirtPair {
+    sites: SitePair,
+    movers: [Caller; 2],
+    terms: Terms,
+    rules: &'static PairRules,
+}
+
+const fn side(role: SiteRole) -> usize {
+    match role {
+        SiteRole::Primary => 0,
+        SiteRole::Secondary => 1,
+    }
+}
+
+impl LibvirtPair {
+    pub fn new(
+        pair: PairConfig<'_>,
+        movers: [Caller; 2],
+        rules: &'static PairRules,
+    ) -> Result<Self, FabricError> {
+        let sites = SitePair {
+            primary: pair.primary.name.clone(),
+            secondary: pair.secondary.name.clone(),
+        };
+        let mut addresses = [String::new(), String::new()];
+        for (address, site) in addresses.iter_mut().zip([pair.primary, pair.secondary]) {
+            let mover = declared(site)?.mover.as_ref();
+            let declared = mover.map(|mover| {
+                let own = mover.replication_address.as_ref();
+                own.unwrap_or(&mover.address).clone()
+            });
+            *address = declared.unwrap_or_default();
+        }
+        let policy = pair.policy;
+        let interval = policy.interval.as_ref();
+        let terms = Terms {
+            sites: sites.clone(),
+            addresses,
+            interval: interval.map_or(INTERVAL, drover_api::value::Duration::as_millis),
+            retention: policy.recovery_points.retention.as_millis(),
+            app_every: policy.recovery_points.app_consistent_every.as_millis(),
+            bandwidth: policy
+                .bandwidth
+                .as_ref()
+                .map(drover_api::value::Bandwidth::bytes_per_second),
+            compression: policy.compression,
+            pool: declared(pair.secondary)?.pool.clone(),
+        };
+        Ok(Self {
+            sites,
+            movers,
+            terms,
+            rules,
+        })
+    }
+
+    async fn ask_side(
+        &self,
+        role: SiteRole,
+        stamp: &Stamp,
+        machine: &Subject,
+        goal: LinkGoal,
+    ) -> Answer {
+        let ask = EnsureLink {
+            asker: asker(stamp),
+            subject: machine.clone(),
+            terms: self.terms.clone(),
+            role,
+            goal,
+        };
+        Ok(self.movers[side(role)].call(path::LINK, &ask).await?)
+    }
+
+    /// Both sides let go, the one that holds the copy first.
+    async fn let_go(&self, stamp: &Stamp, machine: &Subject, goal: LinkGoal) -> Answer {
+        let towards = self.observe(None).await?.seen;
+        let link = towards.iter().find(|(name, _)| *name == machine.primary);
+        let towards = link.map_or(SiteRole::Secondary, |(_, link)| link.towards);
+        for role in [towards, towards.other()] {
+            match self.ask_side(role, stamp, machine, goal).await? {
+                Outcome::Reached => {}
+                going => return Ok(going),
+            }
+        }
+        Ok(Outcome::Reached)
+    }
+}
+
+#[async_trait]
+impl Replicator for LibvirtPair {
+    fn capabilities(&self) -> PairCapabilities {
+        PairCapabilities {
+            rules: *self.rules,
+            epochs: EpochEnforcement::Enforced,
+        }
+    }
+
+    async fn observe(
+        &self,
+        _: Option<Cursor>,
+    ) -> Result<Sightings<MachineName, Link>, FabricError> {
+        let [primary, secondary] = &self.movers;
+        let (primary, secondary) = tokio::join!(seen(primary), seen(secondary));
+        let (cursor, seen) = together(&self.sites, primary, secondary)?;
+        Ok(Sightings {
+            cursor,
+            complete: true,
+            seen,
+            gone: Vec::new(),
+        })
+    }
+
+    async fn changed(&self, since: Cursor) {
+        // The cursor is the sum of both versions, so what each side saw is asked for anew.
+        let [primary, secondary] = &self.movers;
+        let looked = tokio::join!(seen(primary), seen(secondary));
+        let versions = [
+            looked.0.map_or(0, |seen| seen.version),
+            looked.1.map_or(0, |seen| seen.version),
+        ];
+        if versions[0].wrapping_add(versions[1]) != since.0 {
+            return;
+        }
+        tokio::select! {
+            () = newer(primary, versions[0]) => {}
+            () = newer(secondary, versions[1]) => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+
+    async fn ensure(&self, stamp: &Stamp, machine: &Subject, goal: LinkGoal) -> Answer {
+        let role = match goal {
+            LinkGoal::Related { towards }
+            | LinkGoal::Seeded { towards }
+            | LinkGoal::Finalized { towards }
+            | LinkGoal::Resynchronized { towards }
+            | LinkGoal::FinalSync { towards }
+            | LinkGoal::Reversed { towards } => towards,
+            LinkGoal::Committed { left } => left.other(),
+            LinkGoal::Unrelated { .. } => return self.let_go(stamp, machine, goal).await,
+            LinkGoal::SyncedBack { .. } => {
+                return Err(FabricError {
+                    class: ErrorClass::Unsupported,
+                    ..refused(
+                        format!("{} does not begin its way back so", self.rules.name),
+                        "ask for the way back that the pair declares",
+                    )
+                });
+            }
+        };
+        self.ask_side(role, stamp, machine, goal).await
+    }
+
+    async fn materialize(&self, stamp: &Stamp, machine: &Subject, with: &Materialize) -> Answer {
+        let make = Make {
+            asker: asker(stamp),
+            subject: machine.clone(),
+            terms: self.terms.clone(),
+            with: with.clone(),
+        };
+        Ok(self.movers[side(with.site)]
+            .call(path::MATERIALIZE, &make)
+            .await?)
+    }
+}
+
+type Links = Vec<(MachineName, Link)>;
+
+/// What both sides know of the links between them. A side that does not answer leaves unknown what only it
+/// knows: the links whose copy it holds.
+fn together(
+    sites: &SitePair,
+    primary: Result<Seen, FabricError>,
+    secondary: Result<Seen, FabricError>,
+) -> Result<(Cursor, Links), FabricError> {
+    let mut version = 0_u64;
+    let mut silent = None;
+    let mut halves: BTreeMap<MachineName, Vec<Half>> = BTreeMap::new();
+    for seen in [primary, secondary] {
+        match seen {
+            Ok(seen) => {
+                version = version.wrapping_add(seen.version);
+                let ours = seen.halves.into_iter().filter(|half| half.sites == *sites);
+                for half in ours {
+                    let of_machine = halves.entry(half.subject.primary.clone());
+                    of_machine.or_default().push(half);
+                }
+            }
+            Err(error) if silent.is_some() => return Err(error),
+            Err(error) => silent = Some(error),
+        }
+    }
+    let mut links = Vec::new();
+    for (name, halves) in halves {
+        match whole(halves, silent.is_some()) {
+            Some(link) => links.push((name, link)),
+            None => {
+                return Err(silent.unwrap_or_else(|| {
+                    refused(
+                        format!("neither side holds a copy of {name}"),
+                        "let go of the machine, and protect it again",
+                    )
+                }));
+            }
+        }
+    }
+    Ok((Cursor(version), links))
+}
+
+/// One link of its halves, if the side that holds the copy is among them.
+fn whole(halves: Vec<Half>, one_is_silent: bool) -> Option<Link> {
+    let newest = halves.iter().max_by_key(|half| half.turn)?;
+    let towards = newest.link.towards;
+    let turn = newest.turn;
+    let epoch = halves.iter().map(|half| half.link.epoch).max();
+    let source = halves.iter().find(|half| half.role != towards).cloned();
+    let holder = halves.into_iter().find(|half| half.role == towards);
+    let holder = match holder {
+        // It did not hear of the turn yet, and will when the turn is asked for again.
+        Some(holder) if holder.turn < turn && one_is_silent => return None,
+        Some(holder) => holder,
+        None if one_is_silent => return None,
+        None => source.clone()?,
+    };
+    let mut link = holder.link;
+    link.towards = towards;
+    link.epoch = epoch.unwrap_or(link.epoch);
+    // What the last changes were taken from may have been written to since.
+    if let Some(source) = source
+        && link.final_sync.is_some()
+        && source.seal != holder.seal
+    {
+        link.final_sync = None;
+    }
+    Some(link)
+}

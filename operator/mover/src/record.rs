@@ -1,0 +1,205 @@
+//! What a mover keeps of each machine, in a file beside the machine's copies.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use drover_api::common::SiteRole;
+use drover_fabric::Subject;
+use drover_libvirt::protocol::{Described, Terms};
+use drover_world::{Link, LinkState, Point};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is kept of one machine, by its name at this site.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Record {
+    /// The highest epoch that was asked with (SA-3).
+    pub epoch: u64,
+    /// Whether it was stopped, and nothing but a later request starts it.
+    pub held: bool,
+    /// The epoch of its fence.
+    pub fenced: Option<u64>,
+    /// The last start that was asked for.
+    pub start: Option<Start>,
+    /// Whether it ran when it was last seen; what ran starts again with its host, unless it is held.
+    pub ran: bool,
+    /// Whether libvirt was to start it with its host, before Drover took that over.
+    pub autostart: bool,
+    /// What Drover made of it.
+    pub made: Option<Made>,
+    /// What a drill made of it, and the epoch of drills.
+    pub drill: Option<Made>,
+    /// The highest epoch that a drill was asked with.
+    pub drill_epoch: u64,
+    /// Its link, as this side knows it.
+    pub half: Option<Half>,
+    /// The number that its next file gets.
+    pub next: u64,
+    /// Whether its file systems were frozen or its processors held, and nobody said that they are not any
+    /// more.
+    pub frozen: bool,
+}
+
+/// A start that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// With which epoch.
+    pub epoch: u64,
+    /// Why it failed.
+    pub failed: Option<String>,
+    /// Whether its guest was healthy since.
+    pub healthy: bool,
+}
+
+/// A machine that Drover made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// With which epoch.
+    pub epoch: u64,
+    /// How libvirt calls it.
+    pub domain: String,
+    /// What it writes to, by disk.
+    pub files: BTreeMap<String, PathBuf>,
+    /// What that is based on, by disk.
+    pub on: BTreeMap<String, PathBuf>,
+    /// The seal of the disks that it was made from, where that was everything they held.
+    pub seal: Option<String>,
+    /// The checkpoint that was made before its guest ran first: what changed since is known.
+    pub checkpoint: Option<String>,
+    /// Whether it stands: until then making it may be begun again.
+    pub stands: bool,
+}
+
+/// A link, as one side knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Half {
+    /// Its machine.
+    pub subject: Subject,
+    /// Which side this is.
+    pub role: SiteRole,
+    /// How often the direction was turned.
+    pub turn: u64,
+    /// The side that data flows to.
+    pub towards: SiteRole,
+    /// How it is.
+    pub state: LinkState,
+    /// The highest epoch that was asked with.
+    pub epoch: u64,
+    /// What the policy asks.
+    pub terms: Terms,
+    /// Whether target settings are applied.
+    pub finalized: bool,
+    /// The epoch of the last commit.
+    pub committed: Option<u64>,
+    /// The side that a failover left which is not committed.
+    pub left: Option<SiteRole>,
+    /// Whether a run is on: retention pauses.
+    pub in_run: bool,
+    /// The last changes.
+    pub last: Option<Last>,
+    /// What the machine is at the other side.
+    pub described: Option<Described>,
+    /// The files of the copy, disk by disk, the oldest first: each holds what differs from the one before.
+    pub layers: BTreeMap<String, Vec<PathBuf>>,
+    /// The recovery points.
+    pub points: Vec<PointKept>,
+    /// The checkpoint at the source whose instant the newest layer is.
+    pub agreed: Option<String>,
+    /// Files that nothing needs any more.
+    pub litter: Vec<PathBuf>,
+    /// When applications were last brought to rest for a point.
+    pub quiesced_at: Option<Timestamp>,
+    /// The side where the machine was when it was first protected.
+    pub origin: SiteRole,
+}
+
+/// The last changes of a machine that was stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Last {
+    /// With which epoch they were asked for.
+    pub epoch: u64,
+    /// The seal of what they were taken from.
+    pub seal: String,
+}
+
+/// A recovery point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PointKept {
+    /// Its name.
+    pub name: String,
+    /// The instant that it holds.
+    pub at: Timestamp,
+    /// Whether applications were at rest.
+    pub quiesced: bool,
+    /// Its files.
+    pub files: BTreeMap<String, PathBuf>,
+}
+
+impl Half {
+    /// A link that was heard of just now.
+    pub fn new(subject: Subject, role: SiteRole, towards: SiteRole, terms: Terms) -> Self {
+        Self {
+            subject,
+            role,
+            turn: 0,
+            towards,
+            state: LinkState::None,
+            epoch: 0,
+            terms,
+            finalized: false,
+            committed: None,
+            left: None,
+            in_run: false,
+            last: None,
+            described: None,
+            layers: BTreeMap::new(),
+            points: Vec::new(),
+            agreed: None,
+            litter: Vec::new(),
+            quiesced_at: None,
+            origin: towards.other(),
+        }
+    }
+
+    /// Whether this side holds the copy.
+    pub fn holds(&self) -> bool {
+        self.towards == self.role
+    }
+
+    /// The newest file of each disk.
+    pub fn top(&self) -> BTreeMap<String, PathBuf> {
+        let layers = self.layers.iter();
+        layers
+            .filter_map(|(disk, files)| Some((disk.clone(), files.last()?.clone())))
+            .collect()
+    }
+
+    /// As the contract tells it, with so much that is not over yet.
+    pub fn link(&self, pending_bytes: u64) -> Link {
+        Link {
+            towards: self.towards,
+            state: self.state,
+            finalized: self.finalized,
+            pending_bytes,
+            final_sync: self.last.as_ref().map(|last| last.epoch),
+            committed: self.committed,
+            epoch: self.epoch,
+            points: self
+                .points
+                .iter()
+                .map(|point| Point {
+                    at: point.at,
+                    name: point.name.clone(),
+                    app_consistent: point.quiesced,
+                    processed: true,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Points go by retention, and files that nothing needs go.
+//!
+//! A point between two others goes by writing what the next one holds into its file. Until that is done the next
+//! one's own file is above it, so who reads it never sees the half of that.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drover_api::value::MachineName;
+use drover_world::FabricError;
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::Site;
+use super::power::is_off;
+use crate::image;
+use crate::record::{Half, PointKept, Record};
+
+/// So many of the newest points are kept however close they are.
+const NEWEST: usize = 4;
+/// In the last hour one is kept in so many milliseconds, before that one an hour.
+const CLOSE: i128 = 5 * 60 * 1000;
+const HOUR: i128 = 60 * 60 * 1000;
+
+/// The points that go: those beyond retention, and those that are closer to the one before than they need to
+/// be. The newest always stay.
+fn to_go(points: &[PointKept], retention: u64, now: Timestamp) -> Vec<String> {
+    let age = |point: &PointKept| now.duration_since(point.at).as_millis();
+    let newest = points.len().saturating_sub(NEWEST);
+    let mut kept_at: Option<Timestamp> = None;
+    let mut go = Vec::new();
+    for point in &points[..newest] {
+        let apart = if age(point) < HOUR { CLOSE } else { HOUR };
+        let close = kept_at.is_some_and(|at| point.at.duration_since(at).as_millis() < apart);
+        if close || age(point) > i128::from(retention) {
+            go.push(point.name.clone());
+        } else {
+            kept_at = Some(point.at);
+        }
+    }
+    go
+}
+
+impl Site {
+    /// Lets points go that need not be kept, while no run is on.
+    pub(super) async fn thin(&self, machine: &MachineName) -> Result<(), FabricError> {
+        loop {
+            let record = self.store.get(machine);
+            let Some(half) = record.half.as_ref().filter(|_| may_thin(&record)) else {
+                return Ok(());
+            };
+            let now = Timestamp::now();
+            let go = to_go(&half.points, half.terms.retention, now);
+            if !go.is_empty() {
+                self.change_half(machine, |half| {
+                    half.points.retain(|point| !go.contains(&point.name));
+                })?;
+            }
+            let half = self.store.get(machine).half;
+            let Some(merge) = half.as_ref().and_then(|half| next_merge(half, &record)) else {
+                break;
+            };
+            self.merge(machine, merge).await?;
+        }
+        self.tidy(machine).await
+    }
+
+    /// What a file holds goes into the one below it, which is no point any more.
+    async fn merge(&self, machine: &MachineName, merge: Merge) -> Result<(), FabricError> {
+        let Merge {
+            disk,
+            below,
+            file,
+            above,
+        } = merge;
+        image::commit(&file).await?;
+        if let Some(above) = &above {
+            let format = image::info(&below).await?.format;
+            image::rebase(above, &below, &format).await?;
+        }
+        self.change_half(machine, |half| {
+            if let Some(files) = half.layers.get_mut(&disk) {
+                files.retain(|known| *known != file);
+            }
+            for point in &mut half.points {
+                if point.files.get(&disk) == Some(&file) {
+                    point.files.insert(disk.clone(), below.clone());
+                }
+            }
+            half.litter.push(file);
+        })
+    }
+
+    /// Removes files that nothing needs.
+    pub(super) async fn tidy(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let record = self.store.get(machine);
+        let Some(half) = &record.half else {
+            return Ok(());
+        };
+        if half.litter.is_empty() {
+            return Ok(());
+        }
+        let needed = needed(&record);
+        let ours = self.store.folder(machine);
+        for file in &half.litter {
+            // Only what was made here is removed, whatever a record says.
+            if needed.contains(file) || !file.starts_with(&ours) {
+                continue;
+            }
+            match tokio::fs::remove_file(file).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    warn!(file = %file.display(), %error, "a file that nothing needs stays")
+                }
+            }
+        }
+        self.change_half(machine, |half| half.litter.clear())
+    }
+
+    /// Removes what a commit left over, when there is time for it.
+    pub(super) fn tidy_soon(self: &Arc<Self>, machine: &MachineName) {
+        let (site, machine) = (Arc::clone(self), machine.clone());
+        tokio::spawn(async move {
+            if let Err(error) = site.fold(&machine).await {
+                info!(%machine, %error, "its files are brought together later");
+            }
+        });
+    }
+
+    /// After a commit the files below a running machine become one: the original disk at home.
+    pub(super) async fn fold(&self, machine: &MachineName) -> Result<(), FabricError> {
+        self.tidy(machine).await?;
+        let record = self.store.get(machine);
+        let committed = |half: &&Half| half.left.is_none() && record.made.is_some();
+        let Some(half) = record.half.as_ref().filter(committed) else {
+            return Ok(());
+        };
+        let Some((host, seen)) = self.find(machine.as_str()).await? else {
+            return Ok(());
+        };
+        if is_off(&seen) || record.drill.is_some() {
+            return Ok(());
+        }
+        for (disk, files) in &half.layers {
+            let [bottom, between @ .., top] = files.as_slice() else {
+                continue;
+            };
+            let Some(highest) = between.last() else {
+                continue;
+            };
+            host.fold(machine.as_str(), disk, bottom, highest).await?;
+            self.change_half(machine, |half| {
+                half.litter.extend(between.iter().cloned());
+                half.layers
+                    .insert(disk.clone(), vec![bottom.clone(), top.clone()]);
+            })?;
+        }
+        self.tidy(machine).await
+    }
+}
+
+/// Files are only brought together where nothing is based on one of them.
+fn may_thin(record: &Record) -> bool {
+    let half = record.half.as_ref();
+    let quiet = half.is_some_and(|half| half.holds() && !half.in_run && half.left.is_none());
+    quiet && record.made.is_none() && record.drill.is_none()
+}
+
+struct Merge {
+    disk: String,
+    below: PathBuf,
+    file: PathBuf,
+    above: Option<PathBuf>,
+}
+
+/// The lowest file that is no point's, and has one above it. The base of a copy back is left as it is until the
+/// failback is committed.
+fn next_merge(half: &Half, record: &Record) -> Option<Merge> {
+    debug_assert!(record.made.is_none());
+    for (disk, files) in &half.layers {
+        for at in 0..files.len().saturating_sub(1) {
+            let used = |point: &PointKept| point.files.get(disk) == Some(&files[at]);
+            let original = at == 0 && half.origin == half.role;
+            if original || half.points.iter().any(used) {
+                continue;
+            }
+            return Some(Merge {
+                disk: disk.clone(),
+                below: files[at].clone(),
+                file: files[at + 1].clone(),
+                above: files.get(at + 2).cloned(),
+            });
+        }
+    }
+    None
+}
+
+fn needed(record: &Record) -> BTreeSet<PathBuf> {
+    let half = record.half.iter();
+    let made = record.made.iter().chain(&record.drill);
+    let of_made = made.flat_map(|made| made.files.values().chain(made.on.values()));
+    half.flat_map(|half| half.layers.values().flatten())
+        .chain(of_made)
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn points(ages_in_minutes: &[i64], now: Timestamp) -> Vec<PointKept> {
+        let point = |minutes: &i64| PointKept {
+            name: minutes.to_string(),
+            at: now - SignedDuration::from_mins(*minutes),
+            quiesced: false,
+            files: std::collections::BTreeMap::new(),
+        };
+        ages_in_minutes.iter().map(point).collect()
+    }
+
+    #[test]
+    fn close_points_and_old_points_go_and_the_newest_stay() {
+        // SPEC: PR-6
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let day = 24 * 60 * 60 * 1000;
+        let all = points(
+            &[1500, 1400, 1390, 130, 125, 58, 57, 56, 50, 4, 3, 2, 1],
+            now,
+        );
+        assert_eq!(to_go(&all, day, now), ["1500", "1390", "125", "57", "56"]);
+        let few = points(&[3000, 2900, 2800], now);
+        assert!(to_go(&few, day, now).is_empty());
+    }
+}

@@ -1,0 +1,495 @@
+//! Disks of one instant, for the mover that pulls them.
+//!
+//! A running machine lends by a backup, which makes a checkpoint in the same instant; one that is off lends
+//! its files as they lie there, and nothing is started for it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::value::MachineName;
+use drover_libvirt::protocol::{
+    Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Return,
+};
+use drover_world::FabricError;
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Site;
+use super::power::is_off;
+use super::refusal::{retryable, terminal};
+use crate::domain::{Device, Disk, Domain, Kind};
+use crate::host::{Backup, DomainPower, DomainSeen, Host, HostError, Which};
+use crate::image::{self, Served};
+use crate::nbd::Address;
+
+/// Checkpoints that Drover made are called so.
+pub(super) const CHECKPOINT: &str = "drover-";
+/// A loan that nobody reads ends after so long: what it holds grows.
+const IDLE: Duration = Duration::from_mins(2);
+
+/// What is lent now.
+#[derive(Debug, Default)]
+pub(super) struct Loans(BTreeMap<String, Loan>);
+
+#[derive(Debug)]
+struct Loan {
+    machine: MachineName,
+    streams: BTreeMap<String, Address>,
+    /// What serves files of a machine that is off; empty for a backup.
+    served: Vec<Served>,
+    scratch: Option<PathBuf>,
+    used: Instant,
+    streaming: usize,
+}
+
+impl Loans {
+    fn of(&mut self, machine: &MachineName) -> Vec<Loan> {
+        let names: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, loan)| loan.machine == *machine)
+            .map(|(name, _)| name.clone())
+            .collect();
+        names
+            .iter()
+            .filter_map(|name| self.0.remove(name))
+            .collect()
+    }
+
+    fn idle(&self) -> Vec<MachineName> {
+        let idle = self
+            .0
+            .values()
+            .filter(|loan| loan.streaming == 0 && loan.used.elapsed() > IDLE);
+        idle.map(|loan| loan.machine.clone()).collect()
+    }
+}
+
+impl Site {
+    /// What a machine is.
+    pub(super) async fn describe(&self, machine: &MachineName) -> Result<Described, FabricError> {
+        let (host, seen) = self.must_find(machine.as_str()).await?;
+        self.describe_at(host, &seen).await
+    }
+
+    async fn describe_at(&self, host: &Host, seen: &DomainSeen) -> Result<Described, FabricError> {
+        let name = seen.name.as_str();
+        let xml = host.xml(name, Which::Persistent).await?;
+        let domain = Domain::parse(&xml)?;
+        let mut disks = Vec::new();
+        for disk in domain.disks() {
+            let (true, Some(path)) = (is_copied(&disk), disk.path) else {
+                continue;
+            };
+            let info = image::info(&path).await?;
+            disks.push(DiskDescribed {
+                target: disk.target,
+                path,
+                format: info.format,
+                size: info.virtual_size,
+            });
+        }
+        let agent = !is_off(seen) && {
+            let running = Domain::parse(&host.xml(name, Which::Running).await?)?;
+            running.agent_connected() == Some(true)
+        };
+        Ok(Described { xml, agent, disks })
+    }
+
+    /// Lends disks of several machines at one instant.
+    pub(super) async fn lend(self: &Arc<Self>, ask: Lend) -> Result<Lent, FabricError> {
+        let mut found = Vec::new();
+        for one in &ask.machines {
+            self.end_loans_of(&one.machine).await?;
+            let (host, seen) = self.must_find(one.machine.as_str()).await?;
+            let record = self.store.get(&one.machine);
+            if ask.last.is_some() && !(is_off(&seen) && record.held) {
+                return Err(retryable(
+                    format!("{} still runs; its last changes are not known", one.machine),
+                    "stop it first",
+                ));
+            }
+            if ask.last.is_none() && record.held && !is_off(&seen) {
+                return Err(retryable(
+                    format!("{} is being stopped", one.machine),
+                    "its last changes are asked for when it is off",
+                ));
+            }
+            let described = self.describe_at(host, &seen).await?;
+            found.push((host, seen, described));
+        }
+        for (one, (host, _, _)) in ask.machines.iter().zip(&found) {
+            self.tidy_checkpoints(host, one).await;
+        }
+        let frozen = self.bring_to_rest(&ask, &found).await;
+        let still = self.hold_still(&found).await;
+        let at = Timestamp::now();
+        let mut lent = Vec::new();
+        for (one, (host, seen, described)) in ask.machines.iter().zip(&found) {
+            let quiesced = frozen.contains(&one.machine);
+            lent.push(if is_off(seen) {
+                self.lend_files(one, described).await
+            } else {
+                self.lend_running(host, one, described, quiesced).await
+            });
+        }
+        for machine in frozen.iter().chain(&still) {
+            self.release(machine).await;
+        }
+        let machines = lent.into_iter().collect::<Result<Vec<_>, _>>()?;
+        for (one, lent) in ask.machines.iter().zip(&machines) {
+            self.store.change(&one.machine, |record| {
+                if let Some(half) = &mut record.half {
+                    half.described = Some(lent.described.clone());
+                }
+            })?;
+        }
+        Ok(Lent { at, machines })
+    }
+
+    /// A failed attempt may have left checkpoints that nobody refers to.
+    async fn tidy_checkpoints(&self, host: &Host, one: &LendOne) {
+        let name = one.machine.as_str();
+        let Ok(known) = host.checkpoints(name).await else {
+            return;
+        };
+        let ours = known.iter().filter(|known| known.starts_with(CHECKPOINT));
+        for checkpoint in ours.filter(|known| one.from.as_ref() != Some(*known)) {
+            // One that cannot go now goes with the next copy.
+            if let Err(error) = host.drop_checkpoint(name, checkpoint).await {
+                warn!(machine = name, checkpoint, %error, "a checkpoint stays");
+            }
+        }
+    }
+
+    /// Freezes the file systems of guests that have an agent; whoever is frozen is written down first.
+    async fn bring_to_rest(
+        &self,
+        ask: &Lend,
+        found: &[(&Host, DomainSeen, Described)],
+    ) -> Vec<MachineName> {
+        let mut frozen = Vec::new();
+        if !ask.quiesce {
+            return frozen;
+        }
+        for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
+            if is_off(seen) || !described.agent {
+                continue;
+            }
+            let noted = self
+                .store
+                .change(&one.machine, |record| record.frozen = true);
+            if noted.is_err() {
+                continue;
+            }
+            frozen.push(one.machine.clone());
+            if let Err(error) = host.freeze(&seen.name).await {
+                warn!(machine = seen.name, %error, "its applications were not brought to rest");
+                self.release(&one.machine).await;
+                frozen.pop();
+            }
+        }
+        frozen
+    }
+
+    /// Of one machine a backup is one instant; several are held still until each has its own. Who could not
+    /// be held is of another instant, which its point says.
+    async fn hold_still(&self, found: &[(&Host, DomainSeen, Described)]) -> Vec<MachineName> {
+        let mut still = Vec::new();
+        let running = || found.iter().filter(|(_, seen, _)| !is_off(seen));
+        if running().count() < 2 {
+            return still;
+        }
+        for (host, seen, _) in running() {
+            let Ok(machine) = seen.name.parse::<MachineName>() else {
+                continue;
+            };
+            let noted = self.store.change(&machine, |record| record.frozen = true);
+            if noted.is_err() {
+                continue;
+            }
+            still.push(machine);
+            if let Err(error) = host.suspend(&seen.name).await {
+                warn!(machine = seen.name, %error, "it was not held still");
+            }
+        }
+        still
+    }
+
+    /// Thaws a guest, and lets it go on. What stays frozen is tried again all the time.
+    pub(super) async fn release(&self, machine: &MachineName) {
+        let released = match self.find(machine.as_str()).await {
+            Ok(Some((host, seen))) if !is_off(&seen) => {
+                let resumed = host.resume(machine.as_str()).await.is_ok();
+                // Without an agent there is nothing to thaw.
+                let frozen = host.thaw(machine.as_str()).await;
+                resumed && (frozen.is_ok() || seen.power == DomainPower::Paused)
+            }
+            Ok(_) => true,
+            Err(_) => false,
+        };
+        if released {
+            // Thawing once more harms nobody.
+            let _ = self.store.change(machine, |record| record.frozen = false);
+        }
+    }
+
+    async fn lend_running(
+        &self,
+        host: &Host,
+        one: &LendOne,
+        described: &Described,
+        quiesced: bool,
+    ) -> Result<LentOne, FabricError> {
+        let domain = one.machine.as_str();
+        let socket = self.socket("backup");
+        let scratch = self.store.folder(&one.machine).join("scratch");
+        tokio::fs::create_dir_all(&scratch)
+            .await
+            .map_err(|error| retryable(error.to_string(), "look at the storage of the site"))?;
+        let known = host.checkpoints(domain).await?;
+        let mut backup = Backup {
+            from: one.from.clone().filter(|from| known.contains(from)),
+            checkpoint: one.checkpoint.clone(),
+            disks: one.disks.clone(),
+            socket: socket.clone(),
+            scratch: scratch.clone(),
+        };
+        match host.begin_backup(domain, &backup).await {
+            Err(HostError::NoBitmap { .. }) => {
+                for checkpoint in known.iter().filter(|known| known.starts_with(CHECKPOINT)) {
+                    host.drop_checkpoint(domain, checkpoint).await?;
+                }
+                backup.from = None;
+                host.begin_backup(domain, &backup).await?;
+            }
+            begun => begun?,
+        }
+        let address = Address::Unix(socket);
+        let disks = disks_of(one, described, |target| {
+            let context = format!("qemu:dirty-bitmap:backup-{target}");
+            let changed = backup.from.is_some().then(|| (target.to_owned(), context));
+            (target.to_owned(), changed.into_iter().collect())
+        })?;
+        let streams = one.disks.iter().map(|disk| (disk.clone(), address.clone()));
+        let loan = Loan {
+            machine: one.machine.clone(),
+            streams: streams.collect(),
+            served: Vec::new(),
+            scratch: Some(scratch),
+            used: Instant::now(),
+            streaming: 0,
+        };
+        Ok(LentOne {
+            loan: self.note_loan(loan),
+            quiesced,
+            checkpoint: Some(one.checkpoint.clone()),
+            seal: None,
+            disks,
+            described: described.clone(),
+        })
+    }
+
+    async fn lend_files(
+        &self,
+        one: &LendOne,
+        described: &Described,
+    ) -> Result<LentOne, FabricError> {
+        let seal = Self::seal(described.disks.iter().map(|disk| &disk.path))?;
+        let mut loan = Loan {
+            machine: one.machine.clone(),
+            streams: BTreeMap::new(),
+            served: Vec::new(),
+            scratch: None,
+            used: Instant::now(),
+            streaming: 0,
+        };
+        let mut changed_of = BTreeMap::new();
+        for disk in &described.disks {
+            if !one.disks.contains(&disk.target) {
+                continue;
+            }
+            let bitmaps = bitmaps_since(disk, one.from.as_deref()).await?;
+            let mut changed = Vec::new();
+            // One server tells of one bitmap.
+            let servers = bitmaps
+                .iter()
+                .map(Some)
+                .chain(bitmaps.is_empty().then_some(None));
+            for (at, bitmap) in servers.enumerate() {
+                let stream = match at {
+                    0 => disk.target.clone(),
+                    more => format!("{}.{more}", disk.target),
+                };
+                let socket = self.socket("file");
+                let bitmap = bitmap.map(String::as_str);
+                let served = Served::readonly(&disk.path, &disk.format, bitmap, &socket).await?;
+                loan.streams.insert(stream.clone(), served.address());
+                loan.served.push(served);
+                changed.extend(bitmap.map(|name| (stream, format!("qemu:dirty-bitmap:{name}"))));
+            }
+            changed_of.insert(disk.target.clone(), changed);
+        }
+        let disks = disks_of(one, described, |target| {
+            (String::new(), changed_of.remove(target).unwrap_or_default())
+        })?;
+        Ok(LentOne {
+            loan: self.note_loan(loan),
+            quiesced: true,
+            checkpoint: None,
+            seal: Some(seal),
+            disks,
+            described: described.clone(),
+        })
+    }
+
+    fn note_loan(&self, loan: Loan) -> String {
+        let name = self.socket("loan");
+        let name = name.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.into_owned();
+        self.loans().0.insert(name.clone(), loan);
+        name
+    }
+
+    /// Where a stream of a loan leads; whoever asked says when it has ended.
+    pub(super) fn stream_of(
+        self: &Arc<Self>,
+        loan: &str,
+        stream: &str,
+    ) -> Option<(Address, InUse)> {
+        let mut loans = self.loans();
+        let found = loans.0.get_mut(loan)?;
+        let address = found.streams.get(stream)?.clone();
+        found.streaming += 1;
+        found.used = Instant::now();
+        let in_use = InUse {
+            site: Arc::clone(self),
+            loan: loan.to_owned(),
+        };
+        Some((address, in_use))
+    }
+
+    /// Disks are not needed any more. When the copy of them is complete, older checkpoints go.
+    pub(super) async fn take_back(&self, ask: Return) -> Result<(), FabricError> {
+        let known = self.loans().0.contains_key(&ask.loan);
+        if known {
+            self.end_loans_of(&ask.machine).await?;
+        }
+        let Some(reached) = ask.reached else {
+            return Ok(());
+        };
+        let one = LendOne {
+            machine: ask.machine,
+            disks: Vec::new(),
+            from: Some(reached.clone()),
+            checkpoint: reached,
+        };
+        if let Some((host, seen)) = self.find(one.machine.as_str()).await?
+            && !is_off(&seen)
+        {
+            self.tidy_checkpoints(host, &one).await;
+        }
+        Ok(())
+    }
+
+    /// Ends what is lent of a machine.
+    pub(super) async fn end_loans_of(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let loans = self.loans().of(machine);
+        if let Some((host, seen)) = self.find(machine.as_str()).await?
+            && !is_off(&seen)
+        {
+            host.end_backup(machine.as_str()).await?;
+        }
+        for loan in loans {
+            // Those that serve files are ended with it.
+            drop(loan.served);
+            if let Some(scratch) = loan.scratch {
+                let _ = tokio::fs::remove_dir_all(scratch).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The machine is gone, and with it what it lent.
+    pub(super) fn forget_loans_of(&self, machine: &MachineName) {
+        drop(self.loans().of(machine));
+    }
+
+    /// Ends loans that nobody reads.
+    pub(super) async fn end_idle_loans(&self) {
+        let idle = self.loans().idle();
+        for machine in idle {
+            if let Err(error) = self.end_loans_of(&machine).await {
+                warn!(%machine, %error, "what was lent of it does not end");
+            }
+        }
+    }
+}
+
+/// A stream of a loan that is open.
+#[derive(Debug)]
+pub(super) struct InUse {
+    site: Arc<Site>,
+    loan: String,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(loan) = self.site.loans().0.get_mut(&self.loan) {
+            loan.streaming = loan.streaming.saturating_sub(1);
+            loan.used = Instant::now();
+        }
+    }
+}
+
+/// Whether a disk is one that is copied: a file that the guest writes, and nobody else.
+pub(super) fn is_copied(disk: &Disk) -> bool {
+    disk.kind == Kind::File && disk.device == Device::Disk && !disk.readonly && !disk.shareable
+}
+
+/// The bitmaps that say together what changed since a checkpoint; none where one of them is broken.
+async fn bitmaps_since(
+    disk: &DiskDescribed,
+    from: Option<&str>,
+) -> Result<Vec<String>, FabricError> {
+    let Some(from) = from else {
+        return Ok(Vec::new());
+    };
+    let known = image::info(&disk.path).await?.bitmaps;
+    let ours: Vec<_> = known
+        .into_iter()
+        .filter(|bitmap| bitmap.name.starts_with(CHECKPOINT))
+        .collect();
+    let whole = ours.iter().all(|bitmap| !bitmap.broken);
+    if whole && ours.iter().any(|bitmap| bitmap.name == from) {
+        return Ok(ours.into_iter().map(|bitmap| bitmap.name).collect());
+    }
+    Ok(Vec::new())
+}
+
+fn disks_of(
+    one: &LendOne,
+    described: &Described,
+    mut told: impl FnMut(&str) -> (String, Vec<(String, String)>),
+) -> Result<Vec<LentDisk>, FabricError> {
+    let disks = one.disks.iter().map(|target| {
+        let disk = described.disks.iter().find(|disk| disk.target == *target);
+        let size = disk.map(|disk| disk.size).ok_or_else(|| {
+            terminal(
+                format!("{} has no disk {target} any more", one.machine),
+                "let go of the machine, and protect it again",
+            )
+        })?;
+        let (export, changed) = told(target);
+        Ok(LentDisk {
+            target: target.clone(),
+            size,
+            export,
+            changed,
+        })
+    });
+    disks.collect()
+}

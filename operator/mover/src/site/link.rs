@@ -1,0 +1,557 @@
+//! Links are taken up, turned, committed, let go.
+
+use std::sync::Arc;
+
+use drover_api::common::SiteRole;
+use drover_api::value::MachineName;
+use drover_fabric::{Answer, LinkGoal};
+use drover_libvirt::protocol::{
+    Agree, Agreed, Agreement, Asker, Described, EnsureLink, Half as HalfSeen, Named, path,
+};
+use drover_world::{FabricError, LinkState, Outcome};
+use tracing::info;
+
+use super::Site;
+use super::jobs::Lane;
+use super::power::is_off;
+use super::pull::What;
+use super::refusal::{not_late, retryable, terminal};
+use crate::record::{Half, Last, Record};
+
+impl Site {
+    /// Makes it so for a link.
+    pub(super) async fn ensure_link(self: &Arc<Self>, ask: EnsureLink) -> Answer {
+        let machine = ask.subject.at(ask.role).clone();
+        let record = self.store.get(&machine);
+        let recorded = record.half.as_ref().map_or(0, |half| half.epoch);
+        not_late(recorded, &ask.asker)?;
+        match ask.goal {
+            LinkGoal::Related { towards } => return self.relate(&machine, ask, towards).await,
+            LinkGoal::Unrelated { remove_replica } => {
+                return self.unrelate(&machine, &ask.asker, remove_replica).await;
+            }
+            _ => {}
+        }
+        let half = self.heard(&machine, &ask)?;
+        if half.state == LinkState::None {
+            return Err(not_related(&machine));
+        }
+        match ask.goal {
+            LinkGoal::Seeded { towards } => {
+                same_way(&half, towards)?;
+                self.brought(&machine, &half, What::Seed).await
+            }
+            LinkGoal::Resynchronized { towards } => {
+                same_way(&half, towards)?;
+                self.brought(&machine, &half, What::Resync).await
+            }
+            LinkGoal::Finalized { towards } => {
+                same_way(&half, towards)?;
+                self.change_half(&machine, |half| half.finalized = true)?;
+                Ok(Outcome::Reached)
+            }
+            LinkGoal::FinalSync { towards } => {
+                same_way(&half, towards)?;
+                self.last_changes(&machine, &half, ask.asker.epoch).await
+            }
+            LinkGoal::Reversed { towards } => self.reverse(&machine, half, ask, towards).await,
+            LinkGoal::Committed { left } => self.commit(&machine, &half, &ask.asker, left),
+            LinkGoal::Related { .. } | LinkGoal::Unrelated { .. } | LinkGoal::SyncedBack { .. } => {
+                Err(terminal("nothing does that here", ""))
+            }
+        }
+    }
+
+    /// Who asks is on record from now on, with what the policy says now.
+    fn heard(&self, machine: &MachineName, ask: &EnsureLink) -> Result<Half, FabricError> {
+        let half = self.store.change(machine, |record| {
+            let half = record.half.as_mut()?;
+            half.epoch = ask.asker.epoch;
+            half.terms = ask.terms.clone();
+            half.subject = ask.subject.clone();
+            Some(half.clone())
+        })?;
+        half.ok_or_else(|| not_related(machine))
+    }
+
+    pub(super) fn change_half<T: Default>(
+        &self,
+        machine: &MachineName,
+        change: impl FnOnce(&mut Half) -> T,
+    ) -> Result<T, FabricError> {
+        let told = self
+            .store
+            .change(machine, |record| record.half.as_mut().map(change))?;
+        told.ok_or_else(|| not_related(machine))
+    }
+
+    async fn relate(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        ask: EnsureLink,
+        towards: SiteRole,
+    ) -> Answer {
+        let record = self.store.get(machine);
+        if let Some(half) = &record.half
+            && half.state != LinkState::None
+        {
+            same_way(half, towards)?;
+            self.heard(machine, &ask)?;
+            return Ok(Outcome::Reached);
+        }
+        let original = record
+            .half
+            .as_ref()
+            .is_some_and(|half| half.origin == ask.role);
+        if record.made.is_none() && !original && self.find(machine.as_str()).await?.is_some() {
+            return Err(terminal(
+                format!("a machine {machine} is there already, and Drover did not make it"),
+                "give the copy another name, or remove the other machine",
+            ));
+        }
+        let peer = self.peer(&ask.terms, ask.role)?;
+        let source = Named {
+            machine: ask.subject.at(ask.role.other()).clone(),
+        };
+        let described: Described = peer.call(path::DESCRIBE, &source).await?;
+        copyable(&source.machine, &described, &ask.subject.excluded_disks)?;
+        let turn = record.half.as_ref().map_or(1, |half| half.turn + 1);
+        let agree = Agree {
+            asker: ask.asker.clone(),
+            subject: ask.subject.clone(),
+            terms: ask.terms.clone(),
+            role: ask.role.other(),
+            to: Agreement::Flows { towards, turn },
+        };
+        let _: Agreed = peer.call(path::AGREE, &agree).await?;
+        self.store.change(machine, |record| {
+            let former = record.half.take();
+            let mut half = Half::new(ask.subject, ask.role, towards, ask.terms);
+            if let Some(former) = former {
+                half.origin = former.origin;
+                half.committed = former.committed;
+                // What an earlier protection left is the base of nothing.
+                let files = former.layers.into_values().flatten();
+                half.litter = former.litter.into_iter().chain(files).collect();
+            }
+            half.turn = turn;
+            half.epoch = ask.asker.epoch;
+            half.state = LinkState::Paused;
+            half.described = Some(described);
+            record.half = Some(half);
+        })?;
+        info!(%machine, "its copy will be kept here");
+        Ok(Outcome::Reached)
+    }
+
+    /// The other side takes up, turns or lets go of a link.
+    pub(super) async fn agree(&self, ask: Agree) -> Result<Agreed, FabricError> {
+        let machine = ask.subject.at(ask.role).clone();
+        let record = self.store.get(&machine);
+        let recorded = record.half.as_ref().map_or(0, |half| half.epoch);
+        not_late(recorded, &ask.asker)?;
+        let Agreement::Flows { towards, turn } = ask.to else {
+            self.let_go_of_source(&machine, &ask.asker).await?;
+            return Ok(Agreed::default());
+        };
+        if let Some(half) = &record.half
+            && half.turn > turn
+        {
+            return Err(terminal(
+                format!("data of {machine} was turned since"),
+                "look which way it flows, and ask for that",
+            ));
+        }
+        if let Some(half) = &record.half
+            && half.left.is_some()
+        {
+            return Err(terminal(
+                format!(
+                    "the failover of {machine} is not committed; nothing else travels before it"
+                ),
+                "commit or cancel the failover first",
+            ));
+        }
+        let (host, seen) = self.must_find(machine.as_str()).await?;
+        let autostart = seen.autostart || record.autostart;
+        if seen.autostart {
+            host.set_autostart(machine.as_str(), false).await?;
+        }
+        let ran = !is_off(&seen);
+        let since = self.store.change(&machine, |record| {
+            record.autostart = autostart;
+            record.ran = ran && !record.held;
+            let mut half = match record.half.take() {
+                Some(half) => half,
+                None => Half::new(ask.subject.clone(), ask.role, towards, ask.terms.clone()),
+            };
+            half.turn = turn;
+            half.towards = towards;
+            half.epoch = ask.asker.epoch;
+            half.subject = ask.subject;
+            half.terms = ask.terms;
+            half.state = LinkState::Paused;
+            half.points.clear();
+            half.last = None;
+            half.agreed = None;
+            record.half = Some(half);
+            let made = record.made.as_ref()?;
+            Some((made.checkpoint.clone()?, made.seal.clone()?))
+        })?;
+        Ok(Agreed { since })
+    }
+
+    /// What flows here, and is brought over now if it was not yet.
+    async fn brought(self: &Arc<Self>, machine: &MachineName, half: &Half, what: What) -> Answer {
+        if half.left.is_some() {
+            self.returned(machine, half).await?;
+        }
+        match half.state {
+            LinkState::Replicating => Ok(Outcome::Reached),
+            _ => self.begin_pull(machine, what),
+        }
+    }
+
+    /// A failover that is not committed is over when the machine runs again at the side that it left: what was
+    /// made here goes.
+    async fn returned(&self, machine: &MachineName, half: &Half) -> Result<(), FabricError> {
+        if self.seal_of_source(half).await?.is_some() {
+            return Err(terminal(
+                format!(
+                    "the failover of {machine} is not committed; nothing else travels before it"
+                ),
+                "commit or cancel the failover first",
+            ));
+        }
+        if let Some((host, seen)) = self.find(machine.as_str()).await? {
+            if !is_off(&seen) {
+                return Err(retryable(
+                    format!("{machine} runs at both sides"),
+                    "stop it where it is not wanted",
+                ));
+            }
+            if half.origin != half.role {
+                host.undefine(machine.as_str()).await?;
+            }
+        }
+        self.store.change(machine, |record| {
+            let made = record.made.take();
+            if let Some(half) = &mut record.half {
+                let files = made.into_iter().flat_map(|made| made.files.into_values());
+                half.litter.extend(files);
+                half.left = None;
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The seal of the disks at the other side; none while the machine runs there.
+    pub(super) async fn seal_of_source(&self, half: &Half) -> Result<Option<String>, FabricError> {
+        let peer = self.peer(&half.terms, half.role)?;
+        let source = Named {
+            machine: half.subject.at(half.role.other()).clone(),
+        };
+        let other: HalfSeen = peer.call(path::HALF, &source).await?;
+        Ok(other.seal)
+    }
+
+    async fn last_changes(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        half: &Half,
+        epoch: u64,
+    ) -> Answer {
+        let Some(seal) = self.seal_of_source(half).await? else {
+            return Err(retryable(
+                format!("{machine} still runs at the other side; its last changes are not known"),
+                "stop it first",
+            ));
+        };
+        match &half.last {
+            Some(last) if last.seal == seal && last.epoch == epoch => Ok(Outcome::Reached),
+            Some(last) if last.seal == seal => {
+                // Nothing was written since they were brought here.
+                self.change_half(machine, |half| half.last = Some(Last { epoch, seal }))?;
+                Ok(Outcome::Reached)
+            }
+            _ => {
+                if self
+                    .jobs
+                    .doing(machine, Lane::Copy)
+                    .is_some_and(|what| what != "last")
+                {
+                    self.jobs.abort(machine, Lane::Copy);
+                }
+                self.begin_pull(machine, What::Last(epoch))
+            }
+        }
+    }
+
+    /// The failover stands: other points go (FO-5, FB-6).
+    fn commit(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        half: &Half,
+        asker: &Asker,
+        left: SiteRole,
+    ) -> Answer {
+        if half.committed.is_some_and(|epoch| epoch >= asker.epoch) {
+            return Ok(Outcome::Reached);
+        }
+        let record = self.store.get(machine);
+        let made = record.made.filter(|made| made.stands);
+        let (Some(made), true) = (made, half.left == Some(left)) else {
+            return Err(terminal(
+                format!("there is no failover of {machine} to commit"),
+                "look where the machine runs",
+            ));
+        };
+        self.change_half(machine, |half| {
+            half.committed = Some(asker.epoch);
+            half.left = None;
+            half.in_run = false;
+            half.last = None;
+            half.agreed = None;
+            half.points.clear();
+            half.state = LinkState::Paused;
+            for (disk, files) in &mut half.layers {
+                let on = made.on.get(disk);
+                let kept = files.iter().position(|file| Some(file) == on);
+                let above = files.split_off(kept.map_or(files.len(), |at| at + 1));
+                half.litter.extend(above);
+                files.extend(made.files.get(disk).cloned());
+            }
+        })?;
+        self.tidy_soon(machine);
+        Ok(Outcome::Reached)
+    }
+
+    /// Data flows to this side from now on: what was left here is the base of the copy.
+    async fn reverse(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        half: Half,
+        ask: EnsureLink,
+        towards: SiteRole,
+    ) -> Answer {
+        if half.towards == towards && half.role == towards {
+            return self.brought(machine, &half, What::Seed).await;
+        }
+        let found = self.find(machine.as_str()).await?;
+        if found.as_ref().is_some_and(|(_, seen)| !is_off(seen)) {
+            return Err(retryable(
+                format!("{machine} runs where the copy would be written"),
+                "stop it there first",
+            ));
+        }
+        let peer = self.peer(&ask.terms, ask.role)?;
+        let turn = half.turn + 1;
+        let agree = Agree {
+            asker: ask.asker.clone(),
+            subject: ask.subject.clone(),
+            terms: ask.terms.clone(),
+            role: ask.role.other(),
+            to: Agreement::Flows { towards, turn },
+        };
+        let agreed: Agreed = peer.call(path::AGREE, &agree).await?;
+        let source = Named {
+            machine: ask.subject.at(ask.role.other()).clone(),
+        };
+        let described: Described = peer.call(path::DESCRIBE, &source).await?;
+        let record = self.store.get(machine);
+        let own = match &found {
+            Some((host, _)) => {
+                let xml = host
+                    .xml(machine.as_str(), crate::host::Which::Persistent)
+                    .await?;
+                crate::domain::Domain::parse(&xml)?.disks()
+            }
+            None => Vec::new(),
+        };
+        let here: std::collections::BTreeMap<_, _> = own
+            .into_iter()
+            .filter(|disk| super::lend::is_copied(disk))
+            .filter_map(|disk| Some((disk.target, disk.path?)))
+            .collect();
+        let seal = Self::seal(here.values()).ok();
+        let since = agreed
+            .since
+            .filter(|(_, made_from)| seal.as_ref() == Some(made_from));
+        let leaves = record.made.is_some() && half.origin != half.role;
+        if let (true, Some((host, _))) = (leaves, &found) {
+            // What Drover made is defined anew when it is needed; its disks stay as the base (FB-6).
+            host.undefine(machine.as_str()).await?;
+        }
+        self.store.change(machine, |record| {
+            record.made = None;
+            record.ran = false;
+            record.held = true;
+            let Some(half) = &mut record.half else { return };
+            for (disk, path) in here {
+                let files = half.layers.entry(disk).or_default();
+                if files.last() != Some(&path) {
+                    // What was there before is below it.
+                    files.push(path);
+                }
+            }
+            half.turn = turn;
+            half.towards = towards;
+            half.state = LinkState::Paused;
+            half.finalized = true;
+            half.described = Some(described);
+            half.agreed = since.map(|(checkpoint, _)| checkpoint);
+            half.last = None;
+        })?;
+        self.begin_pull(machine, What::Seed)
+    }
+
+    async fn unrelate(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        asker: &Asker,
+        remove: bool,
+    ) -> Answer {
+        let record = self.store.get(machine);
+        let Some(half) = &record.half else {
+            return Ok(Outcome::Reached);
+        };
+        if half.holds() {
+            self.jobs.abort(machine, Lane::Copy);
+            self.store.change(machine, |record| {
+                over(record, asker);
+                let made = record.made.is_some();
+                if let Some(half) = &mut record.half
+                    && remove
+                    && !made
+                    && half.origin != half.role
+                {
+                    let layers = std::mem::take(&mut half.layers);
+                    half.litter.extend(layers.into_values().flatten());
+                }
+            })?;
+            self.tidy(machine).await?;
+        } else {
+            self.let_go_of_source(machine, asker).await?;
+        }
+        Ok(Outcome::Reached)
+    }
+
+    async fn let_go_of_source(
+        &self,
+        machine: &MachineName,
+        asker: &Asker,
+    ) -> Result<(), FabricError> {
+        self.end_loans_of(machine).await?;
+        let record = self.store.get(machine);
+        if let Some((host, seen)) = self.find(machine.as_str()).await? {
+            if !is_off(&seen) {
+                for checkpoint in host.checkpoints(machine.as_str()).await? {
+                    if checkpoint.starts_with(super::lend::CHECKPOINT) {
+                        host.drop_checkpoint(machine.as_str(), &checkpoint).await?;
+                    }
+                }
+            }
+            if record.autostart {
+                host.set_autostart(machine.as_str(), true).await?;
+            }
+        }
+        self.store.change(machine, |record| over(record, asker))?;
+        Ok(())
+    }
+
+    /// How a link is at this side.
+    pub(super) async fn half_of(&self, machine: &MachineName) -> Result<HalfSeen, FabricError> {
+        let record = self.store.get(machine);
+        let off = match self.find(machine.as_str()).await? {
+            Some((_, seen)) => is_off(&seen),
+            None => true,
+        };
+        self.half_seen(machine, &record, off)
+            .ok_or_else(|| not_related(machine))
+    }
+
+    pub(super) fn half_seen(
+        &self,
+        machine: &MachineName,
+        record: &Record,
+        off: bool,
+    ) -> Option<HalfSeen> {
+        let half = record.half.as_ref()?;
+        let seal = if half.holds() {
+            half.last.as_ref().map(|last| last.seal.clone())
+        } else {
+            let described = half.described.as_ref().filter(|_| off);
+            described.and_then(|described| {
+                Self::seal(described.disks.iter().map(|disk| &disk.path)).ok()
+            })
+        };
+        let pending = self.live().get(machine).map_or(0, |live| live.pending);
+        Some(HalfSeen {
+            sites: half.terms.sites.clone(),
+            subject: half.subject.clone(),
+            role: half.role,
+            turn: half.turn,
+            link: half.link(pending),
+            seal,
+        })
+    }
+}
+
+fn over(record: &mut Record, asker: &Asker) {
+    record.autostart = false;
+    if let Some(half) = &mut record.half {
+        half.epoch = asker.epoch;
+        half.state = LinkState::None;
+        half.finalized = false;
+        half.last = None;
+        half.agreed = None;
+        half.points.clear();
+        half.in_run = false;
+        half.left = None;
+    }
+}
+
+fn same_way(half: &Half, towards: SiteRole) -> Result<(), FabricError> {
+    if half.towards == towards && half.role == towards {
+        return Ok(());
+    }
+    Err(terminal(
+        format!("data of {} flows the other way", half.subject.primary),
+        "fail over and commit first, then reverse it",
+    ))
+}
+
+fn not_related(machine: &MachineName) -> FabricError {
+    terminal(
+        format!("the sites do not know of each other's {machine}"),
+        "relate them first",
+    )
+}
+
+/// Whether all disks of a machine can be copied as they change.
+fn copyable(
+    machine: &MachineName,
+    described: &Described,
+    excluded: &[String],
+) -> Result<(), FabricError> {
+    let disks = described.disks.iter();
+    let mut copied = disks
+        .filter(|disk| !excluded.contains(&disk.target))
+        .peekable();
+    if copied.peek().is_none() {
+        return Err(terminal(
+            format!("{machine} has no disk that could be copied"),
+            "look at its disks: files in qcow2 are copied, and not all may be excluded",
+        ));
+    }
+    match copied.find(|disk| disk.format != "qcow2") {
+        None => Ok(()),
+        Some(disk) => Err(terminal(
+            format!(
+                "the disk {} of {machine} is {}, which cannot remember what changed",
+                disk.target, disk.format
+            ),
+            "convert it to qcow2, or exclude it",
+        )),
+    }
+}

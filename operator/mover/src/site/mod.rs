@@ -1,0 +1,230 @@
+//! The mover of one site: what it is asked, what it does by itself, and what it says of it.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `power` | machines stop, start, are fenced |
+//! | `make` | machines are made of copies, for production and for drills |
+//! | `link` | links are taken up, turned, committed, let go |
+//! | `pull` | changes are brought here, and become recovery points |
+//! | `lend` | the other side: disks of one instant for who pulls |
+//! | `keep` | points go by retention, files that nothing needs go |
+//! | `sight` | what is there |
+//! | `wake` | what is done when the mover starts, and all the time |
+//! | `jobs` | what takes longer than an answer may |
+//! | `refusal` | ways to say no |
+
+mod jobs;
+mod keep;
+mod lend;
+mod link;
+mod make;
+mod power;
+mod pull;
+mod refusal;
+mod routes;
+mod sight;
+mod wake;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use drover_api::common::SiteRole;
+use drover_api::value::MachineName;
+use drover_libvirt::call::{Address, CallError, Caller, Credentials};
+use drover_libvirt::protocol::Terms;
+use drover_world::FabricError;
+
+use crate::host::{DomainSeen, Host};
+use crate::store::Store;
+use jobs::Jobs;
+use lend::Loans;
+use refusal::{retryable, terminal};
+pub use routes::router;
+
+/// What a mover is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The hosts of the site: a name and a libvirt URI each.
+    pub hosts: Vec<(String, String)>,
+    /// The folder of the storage pool that all hosts share.
+    pub folder: PathBuf,
+    /// A folder for sockets.
+    pub run: PathBuf,
+    /// How other movers are spoken to.
+    pub credentials: Option<Credentials>,
+}
+
+/// The mover of one site.
+#[derive(Debug)]
+pub struct Site {
+    store: Store,
+    hosts: Vec<Host>,
+    folder: PathBuf,
+    run: PathBuf,
+    credentials: Option<Credentials>,
+    jobs: Jobs,
+    loans: Mutex<Loans>,
+    live: Mutex<BTreeMap<MachineName, Live>>,
+    /// The other movers that were spoken to.
+    peers: Mutex<BTreeMap<String, Caller>>,
+}
+
+/// What is known of a machine for as long as this process runs.
+#[derive(Clone, Debug, Default)]
+struct Live {
+    /// Its guest was seen to be well, since it last started.
+    healthy: bool,
+    /// When its guest was seen to run first.
+    running_since: Option<tokio::time::Instant>,
+    addresses: Vec<drover_api::value::Address>,
+    /// When changes were last asked for.
+    asked_at: Option<tokio::time::Instant>,
+    /// What was found to be missing here, and did not arrive yet.
+    pending: u64,
+}
+
+/// The folder in a pool that a mover keeps everything in.
+const OURS: &str = "drover";
+/// How long another mover may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Site {
+    /// Opens what is kept in the pool's folder.
+    ///
+    /// # Errors
+    /// When another mover has it open, or it cannot be read.
+    pub fn open(options: Options) -> io::Result<Arc<Self>> {
+        let store = Store::open(&options.folder.join(OURS))?;
+        std::fs::create_dir_all(&options.run)?;
+        let hosts = options.hosts.iter();
+        Ok(Arc::new(Self {
+            store,
+            hosts: hosts.map(|(name, uri)| Host::new(name, uri)).collect(),
+            folder: options.folder,
+            run: options.run,
+            credentials: options.credentials,
+            jobs: Jobs::default(),
+            loans: Mutex::default(),
+            live: Mutex::default(),
+            peers: Mutex::default(),
+        }))
+    }
+
+    /// The host that knows a domain, and how it is there.
+    async fn find(&self, domain: &str) -> Result<Option<(&Host, DomainSeen)>, FabricError> {
+        for host in &self.hosts {
+            if let Some(seen) = host.domain(domain).await? {
+                return Ok(Some((host, seen)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`find`](Self::find), for one that must be there.
+    async fn must_find(&self, domain: &str) -> Result<(&Host, DomainSeen), FabricError> {
+        self.find(domain).await?.ok_or_else(|| {
+            terminal(
+                format!("there is no machine {domain} here"),
+                "look whether it was removed at its site",
+            )
+        })
+    }
+
+    /// The host that a machine is made at: the one that is named, or the one with the most memory free.
+    async fn place(&self, named: Option<&str>) -> Result<&Host, FabricError> {
+        if let Some(name) = named {
+            let found = self.hosts.iter().find(|host| host.name() == name);
+            return found.ok_or_else(|| {
+                terminal(
+                    format!("there is no host {name} here"),
+                    "name one that the mover was started with",
+                )
+            });
+        }
+        let mut best: Option<(&Host, u64)> = None;
+        for host in &self.hosts {
+            // One that does not answer takes no machine.
+            if let Ok(about) = host.about().await
+                && best.is_none_or(|(_, free)| about.free_memory > free)
+            {
+                best = Some((host, about.free_memory));
+            }
+        }
+        best.map(|(host, _)| host)
+            .ok_or_else(|| retryable("no host answers", "look at libvirt on the hosts"))
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<MachineName, Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn loans(&self) -> MutexGuard<'_, Loans> {
+        self.loans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mover at the other side of a link.
+    fn peer(&self, terms: &Terms, role: SiteRole) -> Result<Caller, FabricError> {
+        let address = &terms.addresses[match role {
+            SiteRole::Primary => 1,
+            SiteRole::Secondary => 0,
+        }];
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get(address) {
+            return Ok(peer.clone());
+        }
+        let parsed: Address = address.parse().map_err(|error| {
+            terminal(
+                format!("the address {address} of the other mover: {error}"),
+                "declare mover.replicationAddress of its site as HOST:PORT",
+            )
+        })?;
+        let peer = Caller::new(parsed, self.credentials.as_ref())
+            .map_err(CallError::into)
+            .map_err(|error: FabricError| error)?
+            .with_patience(PATIENCE);
+        peers.insert(address.clone(), peer.clone());
+        Ok(peer)
+    }
+
+    /// A file of a machine that did not exist before.
+    fn new_file(&self, machine: &MachineName, what: &str) -> Result<PathBuf, FabricError> {
+        let number = self.store.change(machine, |record| {
+            record.next += 1;
+            record.next
+        })?;
+        let folder = self.store.folder(machine);
+        Ok(folder.join(format!("{number:05}-{what}.qcow2")))
+    }
+
+    /// A socket that no other has; short, because the kernel takes no long ones.
+    fn socket(&self, what: &str) -> PathBuf {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.run
+            .join(format!("{what}-{}-{count}.sock", std::process::id()))
+    }
+
+    /// The seal of files: it is another as soon as one of them was written to.
+    fn seal<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<String, FabricError> {
+        use std::fmt::Write as _;
+        use std::os::unix::fs::MetadataExt as _;
+        let mut seal = String::new();
+        for file in files {
+            let meta = std::fs::metadata(file).map_err(|error| {
+                retryable(
+                    format!("{}: {error}", file.display()),
+                    "look at the storage of the site",
+                )
+            })?;
+            let (ino, size) = (meta.ino(), meta.size());
+            let (seconds, nanos) = (meta.mtime(), meta.mtime_nsec());
+            // Writing to a string does not fail.
+            let _ = write!(seal, "{ino}:{size}:{seconds}.{nanos:09} ");
+        }
+        Ok(seal.trim_end().to_owned())
+    }
+}

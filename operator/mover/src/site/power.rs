@@ -1,0 +1,245 @@
+//! Machines stop, start and are fenced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::value::MachineName;
+use drover_fabric::{Answer, SiteGoal};
+use drover_libvirt::protocol::{Asker, Ensure};
+use drover_world::{FabricError, Outcome};
+
+use super::Site;
+use super::jobs::Lane;
+use super::refusal::{not_late, terminal};
+use crate::host::{DomainPower, DomainSeen, Host};
+use crate::record::{Made, Record, Start};
+
+/// A guest that did not hear that it should shut down is told again after so long.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How often a stop is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(super) fn is_off(seen: &DomainSeen) -> bool {
+    !seen.power.is_active()
+}
+
+impl Site {
+    /// Makes it so for one machine.
+    pub(super) async fn ensure(self: &Arc<Self>, ask: Ensure) -> Answer {
+        let Ensure {
+            asker,
+            machine,
+            goal,
+        } = ask;
+        match goal {
+            SiteGoal::DrillStarted => return self.start_drill(machine, &asker).await,
+            SiteGoal::DrillRemoved => return self.remove_drill(machine, &asker).await,
+            SiteGoal::Stopped | SiteGoal::Fenced | SiteGoal::Started => {}
+        }
+        not_late(self.store.get(&machine).epoch, &asker)?;
+        match goal {
+            SiteGoal::Stopped => self.stop(machine, &asker).await,
+            SiteGoal::Fenced => self.fence(machine, &asker).await,
+            _ => self.start(machine, &asker).await,
+        }
+    }
+
+    async fn stop(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
+        self.store.change(&machine, |record| {
+            record.epoch = asker.epoch;
+            record.held = true;
+            record.ran = false;
+        })?;
+        let Some((host, seen)) = self.find(machine.as_str()).await? else {
+            return Ok(Outcome::Reached);
+        };
+        if is_off(&seen) {
+            return Ok(Outcome::Reached);
+        }
+        self.jobs.abort(&machine, Lane::Power);
+        let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
+        self.jobs
+            .begin(&machine, Lane::Power, "stop".into(), |_| async move {
+                // A machine with an open backup hangs while it shuts down.
+                site.end_loans_of(&name).await?;
+                let domain = name.as_str();
+                host.set_autostart(domain, false).await?;
+                let mut told: Option<tokio::time::Instant> = None;
+                loop {
+                    match host.domain(domain).await? {
+                        Some(seen) if !is_off(&seen) => {}
+                        _ => break,
+                    }
+                    if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                        told = Some(tokio::time::Instant::now());
+                        host.shutdown(domain).await?;
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+                site.store.touch();
+                Ok(())
+            })
+    }
+
+    /// The plug is pulled.
+    async fn fence(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
+        self.store.change(&machine, |record| {
+            record.epoch = asker.epoch;
+            record.held = true;
+            record.ran = false;
+            record.fenced = Some(asker.epoch);
+        })?;
+        let Some((host, seen)) = self.find(machine.as_str()).await? else {
+            return Ok(Outcome::Reached);
+        };
+        if is_off(&seen) {
+            return Ok(Outcome::Reached);
+        }
+        if self.jobs.doing(&machine, Lane::Power).as_deref() != Some("fence") {
+            self.jobs.abort(&machine, Lane::Power);
+        }
+        let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
+        self.jobs
+            .begin(&machine, Lane::Power, "fence".into(), |_| async move {
+                host.set_autostart(name.as_str(), false).await?;
+                host.destroy(name.as_str()).await?;
+                site.forget_loans_of(&name);
+                site.store.touch();
+                Ok(())
+            })
+    }
+
+    async fn start(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
+        let (host, seen) = self.must_find(machine.as_str()).await?;
+        let record = self.store.get(&machine);
+        may_start(&machine, &record)?;
+        if let Some(start) = &record.start
+            && start.epoch == asker.epoch
+            && let Some(why) = &start.failed
+        {
+            return Err(terminal(
+                format!("{machine} did not start: {why}"),
+                "look at the guest and its host, then resume",
+            ));
+        }
+        self.store.change(&machine, |record| {
+            record.epoch = asker.epoch;
+            record.held = false;
+            record.fenced = None;
+            record.ran = true;
+            if record
+                .start
+                .as_ref()
+                .is_none_or(|start| start.epoch < asker.epoch)
+            {
+                record.start = Some(Start {
+                    epoch: asker.epoch,
+                    failed: None,
+                    healthy: false,
+                });
+            }
+        })?;
+        let complete = match &record.made {
+            Some(made) => made.checkpoint.is_some(),
+            None => true,
+        };
+        if seen.power == DomainPower::Running && self.is_healthy(&machine, host).await? {
+            self.store.change(&machine, |record| {
+                if let Some(start) = &mut record.start {
+                    start.healthy = true;
+                }
+            })?;
+            return Ok(Outcome::Reached);
+        }
+        if seen.power == DomainPower::Running && complete {
+            return Ok(Outcome::InProgress { percent: None });
+        }
+        let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
+        let epoch = asker.epoch;
+        self.jobs
+            .begin(&machine, Lane::Power, "start".into(), |_| async move {
+                let started = site.switch_on(&host, &name, seen).await;
+                if let Err(error) = &started
+                    && error.class == drover_world::ErrorClass::Terminal
+                {
+                    site.failed_to_start(&name, epoch, error)?;
+                }
+                site.store.touch();
+                started
+            })
+    }
+
+    fn failed_to_start(
+        &self,
+        machine: &MachineName,
+        epoch: u64,
+        error: &FabricError,
+    ) -> Result<(), FabricError> {
+        self.store.change(machine, |record| {
+            if let Some(start) = &mut record.start
+                && start.epoch == epoch
+            {
+                start.failed = Some(error.message.clone());
+            }
+        })?;
+        Ok(())
+    }
+
+    /// What was made of a copy gets a checkpoint before its guest runs: not even its first write escapes.
+    pub(super) async fn switch_on(
+        &self,
+        host: &Host,
+        machine: &MachineName,
+        seen: DomainSeen,
+    ) -> Result<(), FabricError> {
+        let domain = machine.as_str();
+        if let Some(live) = self.live().get_mut(machine) {
+            live.healthy = false;
+            live.running_since = None;
+        }
+        let made = self.store.get(machine).made;
+        let fresh = made.filter(|made| made.checkpoint.is_none());
+        let Some(made) = fresh else {
+            if seen.power == DomainPower::Paused {
+                host.resume(domain).await?;
+            } else {
+                host.start(domain, false).await?;
+            }
+            return Ok(());
+        };
+        if is_off(&seen) {
+            host.start(domain, true).await?;
+        }
+        let checkpoint = format!("drover-made-{}", made.epoch);
+        let disks: Vec<String> = made.files.keys().cloned().collect();
+        if !host.checkpoints(domain).await?.contains(&checkpoint) {
+            host.checkpoint(domain, &checkpoint, &disks).await?;
+        }
+        self.store.change(machine, |record| {
+            if let Some(made) = &mut record.made {
+                made.checkpoint = Some(checkpoint);
+            }
+        })?;
+        host.resume(domain).await?;
+        Ok(())
+    }
+}
+
+/// Whether a machine may be started from the disks that are here (FB-5).
+fn may_start(machine: &MachineName, record: &Record) -> Result<(), FabricError> {
+    let copy = record
+        .half
+        .as_ref()
+        .is_some_and(|half| half.holds() && half.state != drover_world::LinkState::None);
+    match &record.made {
+        Some(Made { stands: false, .. }) => Err(terminal(
+            format!("{machine} is being made"),
+            "wait until it stands",
+        )),
+        None if copy => Err(terminal(
+            format!("what is here of {machine} is the base of a copy"),
+            "make the machine of the copy first",
+        )),
+        _ => Ok(()),
+    }
+}

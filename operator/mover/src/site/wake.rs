@@ -1,0 +1,280 @@
+//! What is done when a mover starts, and all the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::value::MachineName;
+use drover_libvirt::protocol::{Half as HalfSeen, Named, path};
+use drover_world::LinkState;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::Site;
+use super::jobs::Lane;
+use super::power::is_off;
+use super::pull::What;
+use crate::host::DomainPower;
+use crate::record::{Half, Record};
+
+/// How often is looked which copies are due.
+const BEAT: Duration = Duration::from_millis(500);
+/// How often guests are looked at that are not known to be well.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often what is seldom needed is done.
+const SELDOM: Duration = Duration::from_secs(15);
+
+impl Site {
+    /// Works until the future that this is called in is dropped.
+    pub async fn work(self: Arc<Self>) {
+        self.wake().await;
+        let (beat, look, seldom) = (Arc::clone(&self), Arc::clone(&self), Arc::clone(&self));
+        tokio::join!(
+            beat.keep_copying(),
+            look.keep_looking(),
+            seldom.keep_house()
+        );
+    }
+
+    /// After a start: what a crash left is tidied, and nothing that runs elsewhere starts here.
+    async fn wake(self: &Arc<Self>) {
+        for (machine, record) in self.store.all() {
+            self.sweep(&machine);
+            if record.frozen {
+                self.release(&machine).await;
+            }
+            if let Err(error) = self.end_loans_of(&machine).await {
+                debug!(%machine, %error, "what it lent was not ended");
+            }
+        }
+    }
+
+    /// Files that are not whole are nobody's.
+    fn sweep(&self, machine: &MachineName) {
+        let Ok(entries) = std::fs::read_dir(self.store.folder(machine)) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|end| end == "part")
+                && let Err(error) = std::fs::remove_file(&path)
+            {
+                warn!(file = %path.display(), %error, "what is not whole stays");
+            }
+        }
+    }
+
+    async fn keep_copying(self: Arc<Self>) {
+        loop {
+            self.copy_what_is_due();
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Machines of one set are copied together, at one instant.
+    fn copy_what_is_due(self: &Arc<Self>) {
+        let mut sets: BTreeMap<String, Vec<MachineName>> = BTreeMap::new();
+        let mut due: BTreeMap<String, bool> = BTreeMap::new();
+        for (machine, record) in self.store.all() {
+            let Some(half) = record.half.as_ref().filter(|half| replicates(half)) else {
+                continue;
+            };
+            if self.jobs.doing(&machine, Lane::Copy).is_some() {
+                continue;
+            }
+            let set = match &half.subject.consistency {
+                Some(set) => format!("set {set} {:?}", half.role),
+                None => format!("machine {machine}"),
+            };
+            let asked = self.live().entry(machine.clone()).or_default().asked_at;
+            let every = Duration::from_millis(half.terms.interval.max(1_000));
+            let is_due = asked.is_none_or(|at| at.elapsed() >= every);
+            *due.entry(set.clone()).or_default() |= is_due;
+            sets.entry(set).or_default().push(machine);
+        }
+        for (set, machines) in sets {
+            if due.get(&set) == Some(&true) {
+                self.copy_set(machines);
+            }
+        }
+    }
+
+    fn copy_set(self: &Arc<Self>, machines: Vec<MachineName>) {
+        for machine in &machines {
+            self.live().entry(machine.clone()).or_default().asked_at = Some(Instant::now());
+        }
+        let Some((first, others)) = machines.split_first() else {
+            return;
+        };
+        // The others' lanes are taken for as long as the first one's job goes on.
+        let (over, wait) = watch::channel(());
+        for other in others {
+            let mut wait = wait.clone();
+            let taken = self
+                .jobs
+                .begin(other, Lane::Copy, "changes".into(), |_| async move {
+                    // It ends when who copies is done.
+                    let _ = wait.changed().await;
+                    Ok(())
+                });
+            if let Err(error) = taken {
+                debug!(machine = %other, %error, "it is copied next time");
+            }
+        }
+        let (site, all) = (Arc::clone(self), machines.clone());
+        let begun = self
+            .jobs
+            .begin(first, Lane::Copy, "changes".into(), |percent| async move {
+                let copied = site.pull(&all, What::Changes, &percent).await;
+                drop(over);
+                if let Err(error) = &copied {
+                    debug!(machines = ?all, %error, "changes are asked for again");
+                }
+                Ok(())
+            });
+        if let Err(error) = begun {
+            debug!(machine = %first, %error, "it is copied next time");
+        }
+    }
+
+    async fn keep_looking(self: Arc<Self>) {
+        let mut changes: Vec<_> = self.hosts.iter().map(crate::host::Host::changed).collect();
+        let mut powers: BTreeMap<String, DomainPower> = BTreeMap::new();
+        loop {
+            self.look(&mut powers).await;
+            let some = changes
+                .iter_mut()
+                .map(|changed| Box::pin(changed.changed()));
+            tokio::select! {
+                _ = futures::future::select_all(some) => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Whose power is another one than before is told; whose guest is not known to be well is looked at.
+    async fn look(&self, powers: &mut BTreeMap<String, DomainPower>) {
+        let mut now = BTreeMap::new();
+        for host in &self.hosts {
+            let Ok(domains) = host.domains().await else {
+                continue;
+            };
+            for seen in domains {
+                let Ok(name) = seen.name.parse::<MachineName>() else {
+                    continue;
+                };
+                if seen.power == DomainPower::Running {
+                    // That it cannot be asked now is asked again in a moment.
+                    let _ = self.is_healthy(&name, host).await;
+                } else if is_off(&seen) {
+                    self.live().remove(&name);
+                }
+                self.note_run(&name, seen.power == DomainPower::Running);
+                now.insert(seen.name, seen.power);
+            }
+        }
+        if now != *powers {
+            *powers = now;
+            self.store.touch();
+        }
+    }
+
+    /// What ran starts again with its host; what was held does not.
+    fn note_run(&self, machine: &MachineName, runs: bool) {
+        let record = self.store.get(machine);
+        if record.half.is_some() && runs && !record.held && !record.ran {
+            // Written down late it is started late, by a person.
+            let _ = self.store.change(machine, |record| record.ran = true);
+        }
+    }
+
+    async fn keep_house(self: Arc<Self>) {
+        loop {
+            self.end_idle_loans().await;
+            for (machine, record) in self.store.all() {
+                if record.frozen && self.jobs.doing(&machine, Lane::Copy).is_none() {
+                    self.release(&machine).await;
+                }
+                self.look_after(&machine, &record).await;
+            }
+            tokio::time::sleep(SELDOM).await;
+        }
+    }
+
+    async fn look_after(self: &Arc<Self>, machine: &MachineName, record: &Record) {
+        let found = self.find(machine.as_str()).await;
+        let Ok(Some((host, seen))) = found else {
+            return;
+        };
+        if !is_off(&seen) {
+            if record.fenced.is_some() {
+                warn!(%machine, "it is fenced, and ran: its power is cut");
+                if let Err(error) = host.destroy(machine.as_str()).await {
+                    warn!(%machine, %error, "it runs on");
+                }
+                return;
+            }
+            if let Err(error) = self.fold(machine).await {
+                debug!(%machine, %error, "its files are brought together later");
+            }
+            self.note_addresses(machine, host).await;
+            return;
+        }
+        if record.ran && !record.held && self.jobs.doing(machine, Lane::Power).is_none() {
+            self.start_with_site(machine, record).await;
+        }
+    }
+
+    async fn note_addresses(&self, machine: &MachineName, host: &crate::host::Host) {
+        let Ok(found) = host.addresses(machine.as_str()).await else {
+            return;
+        };
+        let found: Vec<_> = found.iter().filter_map(|one| one.parse().ok()).collect();
+        let mut live = self.live();
+        let live = live.entry(machine.clone()).or_default();
+        if live.addresses != found {
+            live.addresses = found;
+            self.store.touch();
+        }
+    }
+
+    /// A machine that ran when its site lost power starts again if the other side says that it did not take
+    /// over. While that does not answer nobody knows, and a person or Drover decides.
+    async fn start_with_site(self: &Arc<Self>, machine: &MachineName, record: &Record) {
+        let Some(half) = &record.half else { return };
+        if half.state == LinkState::None || !record.autostart {
+            return;
+        }
+        let Ok(peer) = self.peer(&half.terms, half.role) else {
+            return;
+        };
+        let other = Named {
+            machine: half.subject.at(half.role.other()).clone(),
+        };
+        let answer: Result<HalfSeen, _> = peer.call(path::HALF, &other).await;
+        let taken_over = match &answer {
+            Ok(other) => other.link.epoch > record.epoch.max(half.epoch) || other.turn > half.turn,
+            Err(error) => {
+                debug!(%machine, %error, "whether it runs elsewhere is not known");
+                return;
+            }
+        };
+        if taken_over {
+            info!(%machine, "it was taken over by the other site, and is held here");
+            let _ = self.store.change(machine, |record| record.held = true);
+            return;
+        }
+        let Ok(Some((host, seen))) = self.find(machine.as_str()).await else {
+            return;
+        };
+        info!(%machine, "it starts with its site");
+        if let Err(error) = self.switch_on(host, machine, seen).await {
+            warn!(%machine, %error, "it did not start with its site");
+        }
+    }
+}
+
+fn replicates(half: &Half) -> bool {
+    half.holds() && half.state == LinkState::Replicating && half.left.is_none()
+}

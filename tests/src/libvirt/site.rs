@@ -30,9 +30,13 @@ namespaces = []
 stdio_handler = "file"
 "#;
 
+/// The networks of guests: that of production, and one where drills are alone.
+const NETWORKS: [&str; 2] = ["lan", "isolated"];
+
 /// A bridge that is there already: libvirt has nothing to filter, so no firewall is needed.
-const NETWORK: &str =
-    "<network><name>lan</name><forward mode='bridge'/><bridge name='lan'/></network>";
+fn network(name: &str) -> String {
+    format!("<network><name>{name}</name><forward mode='bridge'/><bridge name='{name}'/></network>")
+}
 
 /// One of the two sites of a [`Lab`](super::Lab).
 #[derive(Debug)]
@@ -299,15 +303,16 @@ impl Site {
         let folder = self.pool_folder();
         let pool = ["pool-define-as", "default", "dir", "--target"];
         self.virsh(&[&pool[..], &[&*folder.to_string_lossy()]].concat())?;
-        let network = self.folder.join("network.xml");
-        fs::write(&network, NETWORK).doing("write a network")?;
-        self.virsh(&["net-define", &network.to_string_lossy()])?;
-        for [start, autostart, name] in [
-            ["pool-start", "pool-autostart", "default"],
-            ["net-start", "net-autostart", "lan"],
-        ] {
-            self.virsh(&[start, name])?;
-            self.virsh(&[autostart, name])?;
+        for command in ["pool-start", "pool-autostart"] {
+            self.virsh(&[command, "default"])?;
+        }
+        let file = self.folder.join("network.xml");
+        for name in NETWORKS {
+            fs::write(&file, network(name)).doing("write a network")?;
+            self.virsh(&["net-define", &file.to_string_lossy()])?;
+            for command in ["net-start", "net-autostart"] {
+                self.virsh(&[command, name])?;
+            }
         }
         Ok(())
     }

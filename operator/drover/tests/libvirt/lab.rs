@@ -1,8 +1,9 @@
 //! Two libvirt sites with a mover each.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use drover_api::{ReplicationPolicySpec, SiteSpec};
 use drover_fabric::conformance::Drivers;
@@ -14,23 +15,18 @@ use serde_json::json;
 
 /// Where movers listen for each other.
 const PORT: u16 = 7443;
+/// A busy machine takes a while.
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 pub struct Movers {
-    processes: Mutex<Vec<Child>>,
-    pub lab: Lab,
-}
-
-pub fn name_of(side: Side) -> &'static str {
-    side.name()
+    lab: Lab,
 }
 
 impl Movers {
     /// Both sites, and a mover at each.
     pub fn start() -> Self {
-        let lab = Lab::start().unwrap();
         let this = Self {
-            processes: Mutex::default(),
-            lab,
+            lab: Lab::start().unwrap(),
         };
         certificates(&this);
         for side in Side::ALL {
@@ -59,34 +55,31 @@ impl Movers {
     /// Starts the mover of a site, and returns when it answers.
     pub fn begin(&self, side: Side) {
         let folder = self.folder(side);
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join("log"))
-            .unwrap();
         let mut sh = self.site(side).command("sh").unwrap();
-        sh.args(["-c", r#"echo $$ >"$0"; exec "$@""#])
-            .arg(folder.join("pid"))
-            .arg(env!("CARGO_BIN_EXE_drover"))
-            .args(["mover", "--log-level", "drover_mover=debug,info"])
-            .arg("--pool")
-            .arg(self.site(side).pool_folder())
-            .arg("--socket")
-            .arg(self.socket(side))
-            .args(["--listen", &format!("{}:{PORT}", side.address())])
-            .arg("--tls")
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .stderr(log);
-        let mut child = sh.spawn().unwrap();
-        let started = std::time::Instant::now();
-        while std::os::unix::net::UnixStream::connect(self.socket(side)).is_err() {
-            let ended = child.try_wait().unwrap();
-            assert!(ended.is_none(), "{ended:?}\n{}", self.log(side));
-            assert!(started.elapsed().as_secs() < 300, "{}", self.log(side));
-            std::thread::sleep(std::time::Duration::from_millis(50));
+        // In the background, a child of the site's first process: the one that enters the namespaces would
+        // stop when the mover is frozen, and then nobody would collect it.
+        sh.args([
+            "-c",
+            r#"log=$0; pid=$1; shift; "$@" >>"$log" 2>&1 & echo $! >"$pid""#,
+        ])
+        .arg(folder.join("log"))
+        .arg(folder.join("pid"))
+        .arg(env!("CARGO_BIN_EXE_drover"))
+        .args(["mover", "--log-level", "drover_mover=debug,info"])
+        .arg("--pool")
+        .arg(self.site(side).pool_folder())
+        .arg("--socket")
+        .arg(self.socket(side))
+        .args(["--listen", &format!("{}:{PORT}", side.address())])
+        .arg("--tls")
+        .arg(&folder)
+        .stdin(Stdio::null());
+        output(&mut sh);
+        let started = Instant::now();
+        while UnixStream::connect(self.socket(side)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "{}", self.log(side));
+            std::thread::sleep(Duration::from_millis(50));
         }
-        self.processes.lock().unwrap().push(child);
     }
 
     /// Sends the mover of a site a signal.
@@ -121,7 +114,7 @@ impl Movers {
     /// Drivers, made anew.
     pub async fn drivers(&self) -> Drivers {
         let secrets = Secrets::default();
-        let names = Side::ALL.map(|side| name_of(side).parse().unwrap());
+        let names = Side::ALL.map(|side| side.name().parse().unwrap());
         let specs = Side::ALL.map(|side| self.spec(side));
         let site = |at: usize| SiteConfig {
             name: &names[at],
@@ -142,16 +135,6 @@ impl Movers {
             primary: Libvirt.fabric(site(0)).await.unwrap(),
             secondary: Libvirt.fabric(site(1)).await.unwrap(),
             pair: Libvirt.replicator(pair).await.unwrap(),
-        }
-    }
-}
-
-impl Drop for Movers {
-    fn drop(&mut self) {
-        // What runs in a site ends with it; what is left here is who waited for that.
-        for child in self.processes.get_mut().unwrap() {
-            let _ = child.kill();
-            let _ = child.wait();
         }
     }
 }

@@ -4,4 +4,6 @@
 #![cfg(test)]
 
 mod conformance;
+mod failover;
 mod lab;
+mod shop;

@@ -5,12 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use drover_api::value::MachineName;
 use drover_world::FabricError;
 use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Site;
 use super::power::is_off;
@@ -119,21 +118,13 @@ impl Site {
         self.change_half(machine, |half| half.litter.clear())
     }
 
-    /// Removes what a commit left over, when there is time for it.
-    pub(super) fn tidy_soon(self: &Arc<Self>, machine: &MachineName) {
-        let (site, machine) = (Arc::clone(self), machine.clone());
-        tokio::spawn(async move {
-            if let Err(error) = site.fold(&machine).await {
-                info!(%machine, %error, "its files are brought together later");
-            }
-        });
-    }
-
-    /// After a commit the files below a running machine become one: the original disk at home.
+    /// After a commit the files below a running machine become one: the original disk at home. It waits until
+    /// the way back is copied regularly: a disk does one thing at a time, and that one is awaited.
     pub(super) async fn fold(&self, machine: &MachineName) -> Result<(), FabricError> {
         self.tidy(machine).await?;
         let record = self.store.get(machine);
-        let committed = |half: &&Half| half.left.is_none() && record.made.is_some();
+        let lent = self.live().get(machine).is_some_and(|live| live.lent);
+        let committed = |half: &&Half| lent && !half.holds() && record.made.is_some();
         let Some(half) = record.half.as_ref().filter(committed) else {
             return Ok(());
         };

@@ -381,6 +381,7 @@ impl Site {
         let Some(reached) = ask.reached else {
             return Ok(());
         };
+        self.live().entry(ask.machine.clone()).or_default().lent = true;
         let one = LendOne {
             machine: ask.machine,
             disks: Vec::new(),

@@ -322,7 +322,6 @@ impl Site {
                 files.extend(made.files.get(disk).cloned());
             }
         })?;
-        self.tidy_soon(machine);
         Ok(Outcome::Reached)
     }
 

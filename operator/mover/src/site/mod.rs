@@ -84,6 +84,8 @@ struct Live {
     asked_at: Option<tokio::time::Instant>,
     /// What was found to be missing here, and did not arrive yet.
     pending: u64,
+    /// The other side has a whole copy of what was lent since this process started.
+    lent: bool,
 }
 
 /// The folder in a pool that a mover keeps everything in.

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drover_api::value::MachineName;
 use drover_fabric::Answer;
 use drover_libvirt::call::Caller;
 use drover_libvirt::protocol::{Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, path};
-use drover_world::{FabricError, LinkState};
+use drover_world::{ErrorClass, FabricError, LinkState};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::Site;
 use super::jobs::{Lane, Percent};
@@ -51,17 +52,32 @@ impl What {
     }
 }
 
+/// A disk may have another job just now, or the link a hiccup: so often it is tried before whoever asked is told.
+const ATTEMPTS: u32 = 5;
+const AGAIN: Duration = Duration::from_secs(1);
+
 const ALLOCATION: &str = "base:allocation";
 
 impl Site {
     pub(super) fn begin_pull(self: &Arc<Self>, machine: &MachineName, what: What) -> Answer {
         let (site, name) = (Arc::clone(self), machine.clone());
-        self.jobs.begin(
-            machine,
-            Lane::Copy,
-            what.word().into(),
-            |percent| async move { site.pull(&[name], what, &percent).await },
-        )
+        let word = what.word().to_owned();
+        self.jobs
+            .begin(machine, Lane::Copy, word, |percent| async move {
+                let mut attempt = 1;
+                loop {
+                    match site.pull(std::slice::from_ref(&name), what, &percent).await {
+                        Err(error)
+                            if error.class == ErrorClass::Retryable && attempt < ATTEMPTS =>
+                        {
+                            info!(machine = %name, %error, attempt, "it is tried again");
+                            tokio::time::sleep(AGAIN).await;
+                            attempt += 1;
+                        }
+                        ended => return ended,
+                    }
+                }
+            })
     }
 
     /// Brings over what machines have, of one instant.

@@ -1,0 +1,93 @@
+//! A shop fails over and back, and its guests count on.
+
+use drover_tests::libvirt::Side;
+use serde_json::json;
+
+use crate::shop::Shop;
+
+/// So often there and back; more in the long mode.
+const CYCLES: usize = 2;
+const MANY_CYCLES: usize = 10;
+
+#[test]
+fn a_shop_goes_over_and_comes_back_and_misses_no_count() {
+    // SPEC: FO-2, FO-5, FO-6, FB-1, FB-3, FB-6, PR-7
+    let shop = Shop::open();
+    let cycles = match std::env::var_os("DROVER_LONG") {
+        Some(_) => MANY_CYCLES,
+        None => CYCLES,
+    };
+    let mut run = 0;
+    for _ in 0..cycles {
+        for (from, to, word) in [
+            (Side::Primary, Side::Secondary, "secondary"),
+            (Side::Secondary, Side::Primary, "primary"),
+        ] {
+            shop.declare(word, &json!({}));
+            run += 1;
+            let over = format!("shop-{run}");
+            shop.until_phase(&over, "CommitPending");
+            let acknowledged = shop.counted(from);
+            shop.goes_on(to, &acknowledged);
+            shop.identical(from, to);
+            shop.commit(&over);
+            run += 1;
+            shop.until_phase(&format!("shop-{run}"), "Protected");
+        }
+    }
+}
+
+#[test]
+fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
+    // SPEC: SA-1, SA-2, FO-3, FO-8
+    let shop = Shop::open();
+    let home = shop.site(Side::Primary);
+    let acknowledged = shop.counted(Side::Primary);
+    home.kill_everything();
+    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let request = json!({
+        "id": "the site burns",
+        "expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "type": "Unplanned",
+        "recoveryPoint": {"type": "Latest"},
+        "sourceStop": "Skip",
+        "unfenced": "AcceptSplitBrain",
+    });
+    shop.declare("secondary", &request);
+    shop.until_phase("shop-1", "CommitPending");
+    let consoles = crate::shop::MACHINES.map(|name| {
+        let counts = |said: &drover_tests::libvirt::Console| said.heartbeat().is_some();
+        shop.site(Side::Secondary).wait_for(name, counts).unwrap()
+    });
+    for (console, acknowledged) in consoles.iter().zip(&acknowledged) {
+        let boot = console.boot().unwrap();
+        // Whole, of one instant, and not older than two intervals and a copy's time on a busy machine.
+        assert_eq!(boot.gaps, 0, "{boot:?}");
+        assert!(boot.last <= acknowledged + 50, "{boot:?} {acknowledged}");
+        assert!(boot.last > 0, "{boot:?}");
+    }
+
+    // When power returns nothing runs there, and it is told to stay so.
+    home.restore().unwrap();
+    shop.movers.begin(Side::Primary);
+    shop.until("what came back is held", || {
+        let machines = shop.get("protectedmachines");
+        let plan = shop.get("recoveryplans");
+        let split = plan.iter().chain(&machines).any(|one| {
+            one["status"]
+                .to_string()
+                .contains("SplitBrain\",\"status\":\"True")
+        });
+        assert!(!split, "{plan:?}");
+        crate::shop::MACHINES.iter().all(|name| {
+            home.virsh(&["domstate", name])
+                .is_ok_and(|state| state.trim() == "shut off")
+        })
+    });
+    shop.commit("shop-1");
+    shop.until_phase("shop-2", "Protected");
+    let acknowledged = shop.counted(Side::Secondary);
+    shop.declare("primary", &json!({}));
+    shop.until_phase("shop-3", "CommitPending");
+    shop.goes_on(Side::Primary, &acknowledged);
+}

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 /// What is kept of one machine, by its name at this site.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Record {
     /// The highest epoch that was asked with (SA-3).
     pub epoch: u64,
@@ -109,6 +113,10 @@ pub struct Half {
     pub points: Vec<PointKept>,
     /// The checkpoint at the source whose instant the newest layer is.
     pub agreed: Option<String>,
+    /// What the copy is based on where a machine stood before: if that is written to, the files above it are
+    /// of no use.
+    #[serde(default)]
+    pub base: Option<Base>,
     /// Files that nothing needs any more.
     pub litter: Vec<PathBuf>,
     /// When applications were last brought to rest for a point.
@@ -124,6 +132,16 @@ pub struct Last {
     /// With which epoch they were asked for.
     pub epoch: u64,
     /// The seal of what they were taken from.
+    pub seal: String,
+}
+
+/// Disks that a machine ran from, and that are the base of a copy now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Base {
+    /// Disk by disk.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Their seal.
     pub seal: String,
 }
 
@@ -161,6 +179,7 @@ impl Half {
             layers: BTreeMap::new(),
             points: Vec::new(),
             agreed: None,
+            base: None,
             litter: Vec::new(),
             quiesced_at: None,
             origin: towards.other(),
@@ -170,6 +189,22 @@ impl Half {
     /// Whether this side holds the copy.
     pub fn holds(&self) -> bool {
         self.towards == self.role
+    }
+
+    /// The base was written to: all that is above it goes, and both sides are compared.
+    pub fn begin_at_base(&mut self, base: Base) {
+        for (disk, file) in &base.files {
+            let Some(files) = self.layers.get_mut(disk) else {
+                continue;
+            };
+            if let Some(at) = files.iter().position(|known| known == file) {
+                self.litter.extend(files.split_off(at + 1));
+            }
+        }
+        self.points.clear();
+        self.agreed = None;
+        self.last = None;
+        self.base = Some(base);
     }
 
     /// The newest file of each disk.

@@ -43,7 +43,10 @@ impl Store {
         let mut options = File::options();
         let lock = options.create(true).truncate(false).write(true);
         let lock = lock.open(folder.join("lock"))?;
-        lock.try_lock()?;
+        lock.try_lock().map_err(|error| {
+            let why = format!("another mover has it open ({error})");
+            io::Error::new(io::ErrorKind::WouldBlock, why)
+        })?;
         let mut records = BTreeMap::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;

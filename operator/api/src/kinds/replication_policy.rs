@@ -150,15 +150,10 @@ pub enum Profile {
     LibvirtToLibvirt,
 }
 
-/// Dirty bitmaps of QEMU.
+/// Dirty bitmaps of QEMU, which the movers of both sites read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct QemuBitmapReplicator {
-    /// Port range for NBD on the hosts, first port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1024, max = 65_000))]
-    pub nbd_port: Option<u16>,
-}
+pub struct QemuBitmapReplicator {}
 
 /// Volume replication by CSI-addons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -10,8 +10,7 @@ use super::Log;
 const MOVER: &str = "\
 Examples:
   drover mover --pool /var/lib/libvirt/images --listen 10.0.7.1:7443 --tls /etc/drover/tls
-  drover mover --pool /srv/vms --host kvm-1=qemu+ssh://root@kvm-1/system \\
-               --host kvm-2=qemu+ssh://root@kvm-2/system --listen 10.0.7.1:7443 --tls /etc/drover/tls
+  drover mover --pool /srv/vms --host kvm-1=qemu:///system --socket /run/drover/mover.sock
 
 One runs at each site, where the files of the storage pool are. What it keeps is in the folder `drover` of
 the pool; one that is started elsewhere with the same pool goes on where the former one was.

@@ -1,6 +1,5 @@
 //! `drover mover`: what runs at a libvirt site.
 
-use drover_libvirt::call::Credentials;
 use drover_mover::serve::{Bound, Listen, ServerTls};
 use drover_mover::site::{Options, Site, router};
 use tokio::runtime::Builder;
@@ -31,15 +30,11 @@ pub fn run(arguments: &Mover) -> Result<Exit, Failure> {
 
 async fn live(arguments: &Mover) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
-    let credentials = arguments.tls.as_deref().map(Credentials::of_folder);
-    let credentials = credentials
-        .transpose()
-        .map_err(|error| cannot("read certificates", &error))?;
     let site = Site::open(Options {
         hosts: arguments.hosts.clone(),
         folder: arguments.pool.clone(),
         run: arguments.run.clone(),
-        credentials,
+        tls: arguments.tls.clone(),
     })
     .map_err(|error| cannot("open what is kept in the pool", &error))?;
     let mut doors: Vec<Listen> = arguments.socket.iter().cloned().map(Listen::Unix).collect();

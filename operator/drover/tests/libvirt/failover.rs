@@ -30,7 +30,7 @@ fn a_shop_goes_over_and_comes_back_and_misses_no_count() {
             let acknowledged = shop.counted(from);
             shop.goes_on(to, &acknowledged);
             shop.identical(from, to);
-            shop.commit(&over);
+            shop.decide("commit", &over);
             run += 1;
             shop.until_phase(&format!("shop-{run}"), "Protected");
         }
@@ -46,7 +46,7 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
     home.kill_everything();
     let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     let request = json!({
-        "id": "the site burns",
+        "id": "the-site-burns",
         "expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "type": "Unplanned",
         "recoveryPoint": {"type": "Latest"},
@@ -70,7 +70,7 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
     // When power returns nothing runs there, and it is told to stay so.
     home.restore().unwrap();
     shop.movers.begin(Side::Primary);
-    shop.until("what came back is held", || {
+    Shop::until("what came back is held", || {
         let machines = shop.get("protectedmachines");
         let plan = shop.get("recoveryplans");
         let split = plan.iter().chain(&machines).any(|one| {
@@ -84,7 +84,10 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
                 .is_ok_and(|state| state.trim() == "shut off")
         })
     });
-    shop.commit("shop-1");
+    shop.decide("commit", "shop-1");
+    shop.until_phase("shop-1", "Committed");
+    // After a loss Drover copies nothing back before a person says so.
+    shop.decide("reprotect", "shop-1");
     shop.until_phase("shop-2", "Protected");
     let acknowledged = shop.counted(Side::Secondary);
     shop.declare("primary", &json!({}));

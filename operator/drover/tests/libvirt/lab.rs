@@ -91,12 +91,6 @@ impl Movers {
         assert!(done.success());
     }
 
-    /// Kills the mover of a site, and starts it again.
-    pub fn kill(&self, side: Side) {
-        self.signal(side, "KILL");
-        self.begin(side);
-    }
-
     /// What is declared of a site.
     pub fn spec(&self, side: Side) -> SiteSpec {
         let mover = json!({

@@ -59,7 +59,7 @@ impl Shop {
             .unwrap();
         let shop = Self { up, folder, movers };
         shop.declare("primary", &json!({}));
-        shop.until("the shop is protected", || {
+        Self::until("the shop is protected", || {
             let all = shop.get("protectedmachines");
             let phases: Vec<_> = all
                 .iter()
@@ -67,6 +67,8 @@ impl Shop {
                 .collect();
             phases == ["Protected", "Protected"]
         });
+        // The first copies are of instants of their own; the next ones are not.
+        std::thread::sleep(std::time::Duration::from_secs(12));
         shop
     }
 
@@ -138,8 +140,10 @@ impl Shop {
         let text: Vec<String> = objects.iter().map(ToString::to_string).collect();
         // A file that is half written is nobody's manifest.
         let path = self.folder.path();
-        std::fs::write(path.join("part"), text.join("\n---\n")).unwrap();
-        std::fs::rename(path.join("part"), path.join("shop/shop.yaml")).unwrap();
+        std::fs::write(path.join("part.yaml"), text.join("\n---\n")).unwrap();
+        let mut drover = Command::new(env!("CARGO_BIN_EXE_drover"));
+        output(drover.arg("validate").arg(path.join("part.yaml")));
+        std::fs::rename(path.join("part.yaml"), path.join("shop/shop.yaml")).unwrap();
     }
 
     pub fn site(&self, side: Side) -> &Site {
@@ -148,7 +152,7 @@ impl Shop {
 
     /// Waits until it is so.
     #[track_caller]
-    pub fn until(&self, what: &str, so: impl Fn() -> bool) {
+    pub fn until(what: &str, so: impl Fn() -> bool) {
         let started = Instant::now();
         while !so() {
             assert!(started.elapsed() < PATIENCE, "{what}: in vain");
@@ -159,7 +163,7 @@ impl Shop {
     /// Waits until a run is so far.
     #[track_caller]
     pub fn until_phase(&self, run: &str, phase: &str) {
-        self.until(&format!("{run} is {phase}"), || {
+        Self::until(&format!("{run} is {phase}"), || {
             let runs = self.get("recoveryruns");
             let mut of_name = runs.iter().filter(|one| one["metadata"]["name"] == run);
             of_name.any(|one| one["status"]["phase"] == phase)
@@ -190,8 +194,9 @@ impl Shop {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    pub fn commit(&self, run: &str) {
-        output(&mut self.drover(&["commit", run, "--yes", "--by", "the test"]));
+    /// A person's word on a run.
+    pub fn decide(&self, word: &str, run: &str) {
+        output(&mut self.drover(&[word, run, "--yes", "--by", "the test"]));
     }
 
     /// The last count that each machine said is durable.

@@ -50,7 +50,7 @@ pub(crate) fn refused(message: String, hint: &str) -> FabricError {
     }
 }
 
-pub(crate) fn declared<'a>(site: SiteConfig<'a>) -> Result<&'a LibvirtFabric, FabricError> {
+pub(crate) fn declared(site: SiteConfig<'_>) -> Result<&LibvirtFabric, FabricError> {
     match &site.spec.fabric {
         FabricSpec::Libvirt(libvirt) => Ok(libvirt),
         _ => Err(refused(

@@ -156,6 +156,19 @@ impl Domain {
         Ok(())
     }
 
+    /// Takes away the disks that are not among these; drives whose medium can be ejected stay.
+    pub fn keep_disks(&mut self, targets: &[&str]) {
+        let Some(devices) = self.root.child_mut("devices") else {
+            return;
+        };
+        devices.retain(|device| {
+            let target = device.child("target").and_then(|target| target.get("dev"));
+            device.name != "disk"
+                || Device::of(device).is_removable()
+                || target.is_some_and(|target| targets.contains(&target))
+        });
+    }
+
     /// Takes the media out of all drives: they are not at the other site.
     pub fn eject_removable(&mut self) {
         for disk in self.devices_mut("disk") {

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::Site;
 use super::power::is_off;
 use crate::image;
-use crate::record::{Half, PointKept, Record};
+use crate::record::{Base, Half, PointKept, Record};
 
 /// So many of the newest points are kept however close they are.
 const NEWEST: usize = 4;
@@ -88,7 +88,14 @@ impl Site {
                 }
             }
             half.litter.push(file);
-        })
+        })?;
+        // It was written to by this, and by nobody else.
+        let base = self.store.get(machine).half.and_then(|half| half.base);
+        if let Some(base) = base.filter(|base| base.files.get(&disk) == Some(&below)) {
+            let seal = Self::seal(base.files.values())?;
+            self.change_half(machine, |half| half.base = Some(Base { seal, ..base }))?;
+        }
+        Ok(())
     }
 
     /// Removes files that nothing needs.
@@ -111,7 +118,7 @@ impl Site {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    warn!(file = %file.display(), %error, "a file that nothing needs stays")
+                    warn!(file = %file.display(), %error, "a file that nothing needs stays");
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::jobs::Lane;
 use super::power::is_off;
 use super::pull::What;
 use super::refusal::{not_late, retryable, terminal};
-use crate::record::{Half, Last, Record};
+use crate::record::{Base, Half, Last, Record};
 
 impl Site {
     /// Makes it so for a link.
@@ -115,6 +115,7 @@ impl Site {
         };
         let described: Described = peer.call(path::DESCRIBE, &source).await?;
         copyable(&source.machine, &described, &ask.subject.excluded_disks)?;
+        nothing_forgotten(&source.machine, &described, &ask.subject.excluded_disks)?;
         let turn = record.half.as_ref().map_or(1, |half| half.turn + 1);
         let agree = Agree {
             asker: ask.asker.clone(),
@@ -313,6 +314,7 @@ impl Site {
             half.last = None;
             half.agreed = None;
             half.points.clear();
+            half.base = None;
             half.state = LinkState::Paused;
             for (disk, files) in &mut half.layers {
                 let on = made.on.get(disk);
@@ -369,7 +371,7 @@ impl Site {
         };
         let here: std::collections::BTreeMap<_, _> = own
             .into_iter()
-            .filter(|disk| super::lend::is_copied(disk))
+            .filter(super::lend::is_copied)
             .filter_map(|disk| Some((disk.target, disk.path?)))
             .collect();
         let seal = Self::seal(here.values()).ok();
@@ -381,11 +383,16 @@ impl Site {
             // What Drover made is defined anew when it is needed; its disks stay as the base (FB-6).
             host.undefine(machine.as_str()).await?;
         }
+        let base = seal.map(|seal| Base {
+            files: here.clone(),
+            seal,
+        });
         self.store.change(machine, |record| {
             record.made = None;
             record.ran = false;
             record.held = true;
             let Some(half) = &mut record.half else { return };
+            half.base = base;
             for (disk, path) in here {
                 let files = half.layers.entry(disk).or_default();
                 if files.last() != Some(&path) {
@@ -551,6 +558,32 @@ fn copyable(
                 disk.target, disk.format
             ),
             "convert it to qcow2, or exclude it",
+        )),
+    }
+}
+
+/// A disk that the guest writes and that cannot be copied is excluded by a person, never in silence.
+fn nothing_forgotten(
+    machine: &MachineName,
+    described: &Described,
+    excluded: &[String],
+) -> Result<(), FabricError> {
+    let domain = crate::domain::Domain::parse(&described.xml)?;
+    let forgotten = domain.disks().into_iter().find(|disk| {
+        let copied = described
+            .disks
+            .iter()
+            .any(|known| known.target == disk.target);
+        !copied && !disk.readonly && !disk.device.is_removable() && !excluded.contains(&disk.target)
+    });
+    match forgotten {
+        None => Ok(()),
+        Some(disk) => Err(terminal(
+            format!(
+                "the disk {} of {machine} is no file of its own",
+                disk.target
+            ),
+            "move it to a file in qcow2, or exclude it",
         )),
     }
 }

@@ -33,7 +33,7 @@ impl Site {
     pub(super) async fn materialize(self: &Arc<Self>, ask: Make) -> Answer {
         let machine = ask.subject.at(ask.with.site).clone();
         let record = self.store.get(&machine);
-        let Some(half) = record.half.clone().filter(|half| half.holds()) else {
+        let Some(half) = record.half.clone().filter(Half::holds) else {
             return Err(terminal(
                 format!("the copies of {machine} are at the other site"),
                 "look which way its data flows",
@@ -264,15 +264,19 @@ impl Site {
             Some((host, _)) => Domain::parse(&host.xml(&making.domain, Which::Persistent).await?)?,
             None => description(half)?,
         };
+        if own.is_none() {
+            // Those that are not copied are not here.
+            let copied: Vec<&str> = making.files.keys().map(String::as_str).collect();
+            domain.keep_disks(&copied);
+        }
         shape(&mut domain, making)?;
         let named = making.with.settings.as_ref().and_then(|to| to.host.clone());
         let named = named.or_else(|| making.with.location.host.clone());
-        let host = match &found {
-            Some((host, _)) => *host,
-            None => {
-                let named = named.as_ref().map(drover_api::value::HostName::as_str);
-                self.place(named).await?
-            }
+        let host = if let Some((host, _)) = &found {
+            *host
+        } else {
+            let named = named.as_ref().map(drover_api::value::HostName::as_str);
+            self.place(named).await?
         };
         missing_here(&domain)?;
         host.define(&domain.to_xml()).await?;
@@ -334,10 +338,12 @@ impl Site {
         let (host, seen) = self.must_find(&domain).await?;
         let name = live_name(&domain)?;
         if seen.power == DomainPower::Running {
-            return match self.is_healthy(&name, host).await? {
-                true => Ok(Outcome::Reached),
-                false => Ok(Outcome::InProgress { percent: None }),
-            };
+            let healthy = self.is_healthy(&name, host).await?;
+            return Ok(if healthy {
+                Outcome::Reached
+            } else {
+                Outcome::InProgress { percent: None }
+            });
         }
         let host: Host = host.clone();
         self.jobs.begin(
@@ -416,7 +422,8 @@ fn shape(domain: &mut Domain, making: &Making) -> Result<(), FabricError> {
     for (disk, file) in &making.files {
         domain.set_disk(disk, file, "qcow2")?;
     }
-    if !making.with.nics.is_empty() {
+    // A drill is alone: an interface that nobody mapped for it is on no network.
+    if making.with.drill || !making.with.nics.is_empty() {
         let macs = domain.interfaces();
         let nics: Vec<Nic> = making
             .with

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use drover_api::common::SiteRole;
 use drover_api::value::MachineName;
-use drover_libvirt::call::{Address, CallError, Caller, Credentials};
+use drover_libvirt::call::{Address, Caller, Credentials};
 use drover_libvirt::protocol::Terms;
 use drover_world::FabricError;
 
@@ -53,8 +53,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// A folder for sockets.
     pub run: PathBuf,
-    /// How other movers are spoken to.
-    pub credentials: Option<Credentials>,
+    /// The folder with the certificates that other movers are spoken to with.
+    pub tls: Option<PathBuf>,
 }
 
 /// The mover of one site.
@@ -64,12 +64,12 @@ pub struct Site {
     hosts: Vec<Host>,
     folder: PathBuf,
     run: PathBuf,
-    credentials: Option<Credentials>,
+    tls: Option<PathBuf>,
     jobs: Jobs,
     loans: Mutex<Loans>,
     live: Mutex<BTreeMap<MachineName, Live>>,
     /// The other movers that were spoken to.
-    peers: Mutex<BTreeMap<String, Caller>>,
+    peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
 }
 
 /// What is known of a machine for as long as this process runs.
@@ -86,10 +86,14 @@ struct Live {
     pending: u64,
     /// The other side has a whole copy of what was lent since this process started.
     lent: bool,
+    /// It ran when this process was started last, and is off since.
+    was_cut_off: bool,
 }
 
 /// The folder in a pool that a mover keeps everything in.
 const OURS: &str = "drover";
+/// Certificates are read again after so long: they may have been renewed.
+const CERTIFICATES: Duration = Duration::from_mins(1);
 /// How long another mover may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,7 +111,7 @@ impl Site {
             hosts: hosts.map(|(name, uri)| Host::new(name, uri)).collect(),
             folder: options.folder,
             run: options.run,
-            credentials: options.credentials,
+            tls: options.tls,
             jobs: Jobs::default(),
             loans: Mutex::default(),
             live: Mutex::default(),
@@ -174,7 +178,9 @@ impl Site {
             SiteRole::Secondary => 0,
         }];
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(peer) = peers.get(address) {
+        if let Some((since, peer)) = peers.get(address)
+            && since.elapsed() < CERTIFICATES
+        {
             return Ok(peer.clone());
         }
         let parsed: Address = address.parse().map_err(|error| {
@@ -183,11 +189,18 @@ impl Site {
                 "declare mover.replicationAddress of its site as HOST:PORT",
             )
         })?;
-        let peer = Caller::new(parsed, self.credentials.as_ref())
-            .map_err(CallError::into)
-            .map_err(|error: FabricError| error)?
+        let credentials = self.tls.as_deref().map(Credentials::of_folder).transpose();
+        let credentials = credentials.map_err(|error| {
+            terminal(
+                format!("the mover's own certificates: {error}"),
+                "look at the folder that it was started with as --tls",
+            )
+        })?;
+        let peer = Caller::new(parsed, credentials.as_ref())
+            .map_err(FabricError::from)?
             .with_patience(PATIENCE);
-        peers.insert(address.clone(), peer.clone());
+        let now = tokio::time::Instant::now();
+        peers.insert(address.clone(), (now, peer.clone()));
         Ok(peer)
     }
 

@@ -25,7 +25,7 @@ use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::image::{self, Served};
 use crate::nbd::{Client, Wishes};
-use crate::record::{Half, Last, PointKept};
+use crate::record::{Base, Half, Last, PointKept};
 use crate::transfer::{Copied, Dirty, Options, TargetState, Transfer};
 
 /// What is brought here.
@@ -148,6 +148,7 @@ impl Site {
         if let Some(live) = self.live().get_mut(machine) {
             live.asked_at = Some(Instant::now());
         }
+        self.look_at_base(machine)?;
         self.change_half(machine, |half| {
             match what {
                 What::Seed if half.layers.is_empty() || half.agreed.is_some() => {
@@ -171,6 +172,21 @@ impl Site {
             Some(half.clone())
         })?
         .ok_or_else(|| terminal("there is no link", "relate the sites first"))
+    }
+
+    /// Somebody may have started the machine that the copy is based on, by hand.
+    fn look_at_base(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let half = self.store.get(machine).half;
+        let Some(base) = half.and_then(|half| half.base) else {
+            return Ok(());
+        };
+        let seal = Self::seal(base.files.values())?;
+        if seal != base.seal {
+            warn!(%machine, "what its copy is based on was written to: both sides are compared");
+            let files = base.files;
+            self.change_half(machine, |half| half.begin_at_base(Base { files, seal }))?;
+        }
+        Ok(())
     }
 
     /// Brings over the disks of one machine; what is returned is whole and on disk.

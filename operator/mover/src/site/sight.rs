@@ -84,9 +84,10 @@ impl Site {
         let power = match domain.map(|domain| domain.power) {
             None => Power::Absent,
             Some(power) if !power.is_active() => {
-                match start.is_some_and(|start| start.failed.is_some()) {
-                    true => Power::StartFailed,
-                    false => Power::Off,
+                if start.is_some_and(|start| start.failed.is_some()) {
+                    Power::StartFailed
+                } else {
+                    Power::Off
                 }
             }
             Some(DomainPower::ShuttingDown) => Power::Stopping,

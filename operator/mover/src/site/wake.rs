@@ -15,7 +15,7 @@ use super::Site;
 use super::jobs::Lane;
 use super::power::is_off;
 use super::pull::What;
-use crate::host::DomainPower;
+use crate::host::{DomainPower, DomainSeen};
 use crate::record::{Half, Record};
 
 /// How often is looked which copies are due.
@@ -41,6 +41,10 @@ impl Site {
     async fn wake(self: &Arc<Self>) {
         for (machine, record) in self.store.all() {
             self.sweep(&machine);
+            if record.ran && !record.held {
+                // Its site may have lost power; if it runs, this is forgotten at the first look.
+                self.live().entry(machine.clone()).or_default().was_cut_off = true;
+            }
             if record.frozen {
                 self.release(&machine).await;
             }
@@ -95,13 +99,13 @@ impl Site {
         }
         for (set, machines) in sets {
             if due.get(&set) == Some(&true) {
-                self.copy_set(machines);
+                self.copy_set(&machines);
             }
         }
     }
 
-    fn copy_set(self: &Arc<Self>, machines: Vec<MachineName>) {
-        for machine in &machines {
+    fn copy_set(self: &Arc<Self>, machines: &[MachineName]) {
+        for machine in machines {
             self.live().entry(machine.clone()).or_default().asked_at = Some(Instant::now());
         }
         let Some((first, others)) = machines.split_first() else {
@@ -122,7 +126,7 @@ impl Site {
                 debug!(machine = %other, %error, "it is copied next time");
             }
         }
-        let (site, all) = (Arc::clone(self), machines.clone());
+        let (site, all) = (Arc::clone(self), machines.to_owned());
         let begun = self
             .jobs
             .begin(first, Lane::Copy, "changes".into(), |percent| async move {
@@ -168,9 +172,13 @@ impl Site {
                     // That it cannot be asked now is asked again in a moment.
                     let _ = self.is_healthy(&name, host).await;
                 } else if is_off(&seen) {
-                    self.live().remove(&name);
+                    let mut live = self.live();
+                    let former = live.remove(&name).unwrap_or_default();
+                    if former.was_cut_off {
+                        live.entry(name.clone()).or_default().was_cut_off = true;
+                    }
                 }
-                self.note_run(&name, seen.power == DomainPower::Running);
+                self.note_run(&name, &seen);
                 now.insert(seen.name, seen.power);
             }
         }
@@ -180,12 +188,25 @@ impl Site {
         }
     }
 
-    /// What ran starts again with its host; what was held does not.
-    fn note_run(&self, machine: &MachineName, runs: bool) {
+    /// What ran starts again with its host; what a person shut down, or what was held, does not.
+    fn note_run(&self, machine: &MachineName, seen: &DomainSeen) {
         let record = self.store.get(machine);
-        if record.half.is_some() && runs && !record.held && !record.ran {
+        let runs = seen.power == DomainPower::Running;
+        if runs {
+            self.live().entry(machine.clone()).or_default().was_cut_off = false;
+        }
+        let cut_off = self
+            .live()
+            .get(machine)
+            .is_some_and(|live| live.was_cut_off);
+        let ran = if runs {
+            !record.held
+        } else {
+            record.ran && (cut_off || !is_off(seen))
+        };
+        if record.half.is_some() && record.ran != ran {
             // Written down late it is started late, by a person.
-            let _ = self.store.change(machine, |record| record.ran = true);
+            let _ = self.store.change(machine, |record| record.ran = ran);
         }
     }
 
@@ -221,7 +242,12 @@ impl Site {
             self.note_addresses(machine, host).await;
             return;
         }
-        if record.ran && !record.held && self.jobs.doing(machine, Lane::Power).is_none() {
+        let cut_off = self
+            .live()
+            .get(machine)
+            .is_some_and(|live| live.was_cut_off);
+        if cut_off && record.ran && !record.held && self.jobs.doing(machine, Lane::Power).is_none()
+        {
             self.start_with_site(machine, record).await;
         }
     }
@@ -243,7 +269,8 @@ impl Site {
     /// over. While that does not answer nobody knows, and a person or Drover decides.
     async fn start_with_site(self: &Arc<Self>, machine: &MachineName, record: &Record) {
         let Some(half) = &record.half else { return };
-        if half.state == LinkState::None || !record.autostart {
+        let starts = record.autostart || record.made.is_some();
+        if half.state == LinkState::None || !starts {
             return;
         }
         let Ok(peer) = self.peer(&half.terms, half.role) else {

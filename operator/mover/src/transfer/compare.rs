@@ -222,6 +222,8 @@ fn differing(
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     // SPEC: PR-4
@@ -234,7 +236,10 @@ mod tests {
         theirs[999] = 0;
         let runs = differing(Some(&ours), Some(&theirs), 1000, 100);
         assert_eq!(runs, [100..300, 900..1000]);
-        assert_eq!(differing(Some(&ours), Some(&ours), 1000, 100), []);
+        assert_eq!(
+            differing(Some(&ours), Some(&ours), 1000, 100),
+            Vec::<Range<usize>>::new()
+        );
     }
 
     #[test]
@@ -243,6 +248,6 @@ mod tests {
         one[500] = 7;
         assert_eq!(differing(Some(&one), None, 1000, 64), vec![448..512]);
         assert_eq!(differing(None, Some(&one), 1000, 64), vec![448..512]);
-        assert_eq!(differing(None, None, 1000, 64), []);
+        assert_eq!(differing(None, None, 1000, 64), Vec::<Range<usize>>::new());
     }
 }

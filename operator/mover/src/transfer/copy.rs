@@ -67,11 +67,15 @@ impl Transfer<'_> {
         }
         let dirty = dirty.aligned(self.grain, self.size());
         self.begin(dirty.bytes());
-        let pieces = dirty.stretches().iter().cloned().map(|stretch| Piece {
-            offset: stretch.start,
-            length: stretch.end - stretch.start,
-            what: What::Either,
-        });
+        let pieces: Vec<Piece> = dirty
+            .stretches()
+            .iter()
+            .map(|stretch| Piece {
+                offset: stretch.start,
+                length: stretch.end - stretch.start,
+                what: What::Either,
+            })
+            .collect();
         let pieces = stream::iter(pieces).flat_map(|piece| self.split(piece));
         self.run(pieces.boxed()).await
     }

@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use drover_api::{ReplicationPolicySpec, SiteSpec};
@@ -18,14 +19,19 @@ const PORT: u16 = 7443;
 /// A busy machine takes a while.
 pub const PATIENCE: Duration = Duration::from_mins(5);
 
+static ONE: Mutex<()> = Mutex::new(());
+
 pub struct Movers {
     lab: Lab,
+    /// Emulated guests take all processors: one lab at a time.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Movers {
     /// Both sites, and a mover at each.
     pub fn start() -> Self {
         let this = Self {
+            _alone: ONE.lock().unwrap_or_else(PoisonError::into_inner),
             lab: Lab::start().unwrap(),
         };
         certificates(&this);

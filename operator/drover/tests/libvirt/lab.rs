@@ -1,9 +1,9 @@
 //! Two libvirt sites with a mover each.
 
+use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use drover_api::{ReplicationPolicySpec, SiteSpec};
@@ -19,19 +19,17 @@ const PORT: u16 = 7443;
 /// A busy machine takes a while.
 pub const PATIENCE: Duration = Duration::from_mins(5);
 
-static ONE: Mutex<()> = Mutex::new(());
-
 pub struct Movers {
     lab: Lab,
     /// Emulated guests take all processors: one lab at a time.
-    _alone: MutexGuard<'static, ()>,
+    _alone: File,
 }
 
 impl Movers {
     /// Both sites, and a mover at each.
     pub fn start() -> Self {
         let this = Self {
-            _alone: ONE.lock().unwrap_or_else(PoisonError::into_inner),
+            _alone: alone(),
             lab: Lab::start().unwrap(),
         };
         certificates(&this);
@@ -137,6 +135,12 @@ impl Movers {
             pair: Libvirt.replicator(pair).await.unwrap(),
         }
     }
+}
+
+fn alone() -> File {
+    let file = File::create(std::env::temp_dir().join("drover-libvirt.lock")).unwrap();
+    file.lock().unwrap();
+    file
 }
 
 /// An authority of their own, and a certificate for each.

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::Site;
 use super::power::is_off;
 use crate::image;
-use crate::record::{Base, Half, PointKept, Record};
+use crate::record::{Half, PointKept, Record};
 
 /// So many of the newest points are kept however close they are.
 const NEWEST: usize = 4;
@@ -78,7 +78,19 @@ impl Site {
             let format = image::info(&below).await?.format;
             image::rebase(above, &below, &format).await?;
         }
+        // A base that this wrote to was written to by nobody else.
+        let base = self.store.get(machine).half.and_then(|half| half.base);
+        let base = base
+            .map(|mut base| {
+                if base.files.get(&disk) == Some(&file) {
+                    base.files.insert(disk.clone(), below.clone());
+                }
+                base.seal = Self::seal(base.files.values())?;
+                Ok::<_, FabricError>(base)
+            })
+            .transpose()?;
         self.change_half(machine, |half| {
+            half.base = base;
             if let Some(files) = half.layers.get_mut(&disk) {
                 files.retain(|known| *known != file);
             }
@@ -88,14 +100,7 @@ impl Site {
                 }
             }
             half.litter.push(file);
-        })?;
-        // It was written to by this, and by nobody else.
-        let base = self.store.get(machine).half.and_then(|half| half.base);
-        if let Some(base) = base.filter(|base| base.files.get(&disk) == Some(&below)) {
-            let seal = Self::seal(base.files.values())?;
-            self.change_half(machine, |half| half.base = Some(Base { seal, ..base }))?;
-        }
-        Ok(())
+        })
     }
 
     /// Removes files that nothing needs.

@@ -171,5 +171,5 @@ async fn a_host_tells_what_it_is() {
     let error = host.pool("swimming").await.unwrap_err();
     assert!(matches!(error, HostError::Failed { .. }), "{error:?}");
 
-    assert_eq!(host.networks().await.unwrap(), ["lan"]);
+    assert_eq!(host.networks().await.unwrap(), ["isolated", "lan"]);
 }

@@ -4,7 +4,6 @@ pub mod chart;
 pub mod controlplane;
 pub mod corpus;
 pub mod large;
-pub mod libvirt;
 pub mod manifests;
 pub mod rights;
 pub mod rules;

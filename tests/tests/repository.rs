@@ -198,8 +198,8 @@ fn what_is_run_can_be_run() {
         "tests/run",
         "tests/controlplane/build",
         "tests/controlplane/tools/build",
-        "tests/libvirt/first-process",
-        "tests/libvirt/guest/build",
+        "operator/lab/first-process",
+        "operator/lab/guest/build",
         ".ci/run",
     ] {
         let mode = fs::metadata(root.join(script))

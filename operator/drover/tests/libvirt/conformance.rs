@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use drover_api::common::SiteRole;
 use drover_fabric::Subject;
 use drover_fabric::conformance::{Abilities, CASES, Drivers, Failure, Lab, Token};
-use drover_tests::libvirt::{Guest, Side, Site};
+use drover_lab::{Guest, Side, Site};
 use sha2::{Digest as _, Sha256};
 
 use crate::lab::{Movers, output};

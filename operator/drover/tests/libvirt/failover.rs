@@ -1,6 +1,6 @@
 //! A shop fails over and back, and its guests count on.
 
-use drover_tests::libvirt::Side;
+use drover_lab::Side;
 use serde_json::json;
 
 use crate::shop::Shop;
@@ -56,7 +56,7 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
     shop.declare("secondary", &request);
     shop.until_phase("shop-1", "CommitPending");
     let consoles = crate::shop::MACHINES.map(|name| {
-        let counts = |said: &drover_tests::libvirt::Console| said.heartbeat().is_some();
+        let counts = |said: &drover_lab::Console| said.heartbeat().is_some();
         shop.site(Side::Secondary).wait_for(name, counts).unwrap()
     });
     for (console, acknowledged) in consoles.iter().zip(&acknowledged) {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use drover_api::{ReplicationPolicySpec, SiteSpec};
 use drover_fabric::conformance::Drivers;
 use drover_fabric::{Driver as _, PairConfig, Secrets, SiteConfig};
+use drover_lab::{Lab, Side, Site};
 use drover_libvirt::Libvirt;
-use drover_tests::libvirt::{Lab, Side, Site};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Libvirt sites as Drover drives them: real libvirt, real guests, a mover at each site.
 //!
-//! They want root, as `tests/libvirt/README.md` says.
+//! They want root, as `operator/lab/README.md` says.
 #![cfg(test)]
 
 mod conformance;

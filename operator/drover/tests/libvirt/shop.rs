@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use drover_tests::libvirt::{Guest, Side, Site};
+use drover_lab::{Guest, Side, Site};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ impl Shop {
             home.virsh(&["start", name]).unwrap();
         }
         for name in MACHINES {
-            let counts = |console: &drover_tests::libvirt::Console| console.heartbeat() > Some(2);
+            let counts = |console: &drover_lab::Console| console.heartbeat() > Some(2);
             home.wait_for(name, counts).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use drover_lab::Guest;
 use drover_mover::host::{Backup, Host, HostError};
 use drover_mover::nbd::{Address, Client, Content, Wishes};
 use drover_mover::transfer::Dirty;
-use drover_tests::libvirt::Guest;
 use tempfile::TempDir;
 
 use super::bench::{count_on, counting, host, power, primary, qemu_img, start, until};

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use drover_lab::{Guest, Lab, Side, Site};
 use drover_mover::host::{DomainPower, Host};
-use drover_tests::libvirt::{Guest, Lab, Side, Site};
 use tokio::time::Instant;
 
 /// A busy machine takes its time; nothing that is waited for takes this long.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use drover_lab::Guest;
 use drover_mover::host::{HostError, Which};
-use drover_tests::libvirt::Guest;
 
 use super::bench::{count_on, host, primary, qemu_img, start};
 

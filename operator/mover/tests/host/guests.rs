@@ -1,7 +1,7 @@
 //! Guests are spoken to through their agents.
 
+use drover_lab::Guest;
 use drover_mover::host::HostError;
-use drover_tests::libvirt::Guest;
 
 use super::bench::{count_on, counting, heartbeat, host, primary, until};
 

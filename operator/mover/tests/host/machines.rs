@@ -1,7 +1,7 @@
 //! Machines are listed, defined, started and stopped.
 
+use drover_lab::Guest;
 use drover_mover::host::{DomainPower, HostError, Which};
-use drover_tests::libvirt::Guest;
 
 use super::bench::{heartbeat, host, power, primary, until};
 

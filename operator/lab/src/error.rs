@@ -10,7 +10,7 @@ use std::{error::Error as _, fmt, io, process::ExitStatus, time::Duration};
 #[non_exhaustive]
 pub enum Error {
     /// The script that builds the guest gave none.
-    #[error("tests/libvirt/guest/build gave no guest ({status})")]
+    #[error("the guest could not be built ({status})")]
     Build {
         /// How the script ended; what it said is on stderr.
         status: ExitStatus,
@@ -73,7 +73,7 @@ impl Error {
         match self {
             Self::Build { .. } => Some("it says why on stderr; tests/run installs what it needs"),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("tests/run installs what the bench needs")
+                Some("tests/run installs what the lab needs")
             }
             Self::Namespace { .. } => Some("run as root, in a container with CAP_SYS_ADMIN"),
             Self::Off { .. } => Some("restore() switches it on"),

@@ -14,6 +14,7 @@ use super::{
     assets::Assets,
     error::{Doing as _, Error},
     namespace::{Namespace, run, tail},
+    scripts::Scripts,
 };
 
 /// An emulated guest boots in seconds on a quiet machine; a busy one with two cores gets the benefit of the
@@ -45,6 +46,7 @@ pub struct Site {
     power: Mutex<Option<Power>>,
     side: Side,
     folder: PathBuf,
+    scripts: Scripts,
     wan: Arc<Wan>,
     assets: Arc<Assets>,
 }
@@ -61,6 +63,7 @@ impl Site {
     pub(super) fn new(
         side: Side,
         lab: &Path,
+        scripts: &Scripts,
         wan: Arc<Wan>,
         assets: Arc<Assets>,
     ) -> Result<Self, Error> {
@@ -83,6 +86,7 @@ impl Site {
             power: Mutex::new(None),
             side,
             folder,
+            scripts: scripts.clone(),
             wan,
             assets,
         })
@@ -267,7 +271,8 @@ impl Site {
 
     pub(super) fn switch_on(&self) -> Result<(), Error> {
         let what = format!("the {} site", self.side.name());
-        let namespace = self.wan.namespace().of_site(&self.folder, &what)?;
+        let lab = self.wan.namespace();
+        let namespace = lab.of_site(&self.folder, &self.scripts, &what)?;
         self.wan.attach(self.side, &namespace)?;
         *self.lock() = Some(Power {
             namespace,

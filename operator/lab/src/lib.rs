@@ -1,7 +1,7 @@
 //! Two libvirt sites on one machine, with real guests and a WAN between them that can fail.
 //!
 //! ```no_run
-//! use drover_tests::libvirt::{Guest, Lab, Side};
+//! use drover_lab::{Guest, Lab, Side};
 //!
 //! let lab = Lab::start().unwrap();
 //! let primary = lab.site(Side::Primary);
@@ -21,7 +21,7 @@
 //! seconds on a quiet machine, and tens of seconds on a busy one.
 //!
 //! It wants root: a QEMU that libvirt starts gives up groups, which a user namespace of one user forbids.
-//! What the loss of power does to what a guest wrote without waiting for it is not part of the bench: the
+//! What the loss of power does to what a guest wrote without waiting for it is not part of the lab: the
 //! machine that holds the disks is never really switched off.
 
 use std::sync::Arc;
@@ -33,6 +33,7 @@ mod console;
 mod error;
 mod guest;
 mod namespace;
+mod scripts;
 mod site;
 mod wan;
 
@@ -42,6 +43,7 @@ use error::Doing as _;
 pub use error::Error;
 pub use guest::Guest;
 use namespace::Namespace;
+use scripts::Scripts;
 pub use site::Site;
 pub use wan::Wan;
 
@@ -89,21 +91,25 @@ pub struct Lab {
 impl Lab {
     /// Starts both sites and returns when their `libvirtd` answer.
     ///
-    /// The first time on a machine this downloads Debian packages and builds the guest, see
-    /// `tests/libvirt/guest/build`.
+    /// The first time on a machine this downloads Debian packages and builds the guest, see `guest/build`;
+    /// what that says goes to stderr.
     ///
     /// # Errors
     ///
     /// If a package is missing (`tests/run` installs them), if this user may not make namespaces, or if a
     /// `libvirtd` does not answer in time.
     pub fn start() -> Result<Self, Error> {
-        let assets = Arc::new(Assets::find()?);
         let folder = tempfile::Builder::new()
             .prefix("drover-libvirt-")
             .tempdir()
             .doing("make a temporary folder")?;
-        let wan = Arc::new(Wan::new(Namespace::of_lab(folder.path())?));
-        let site = |side| Site::new(side, folder.path(), Arc::clone(&wan), Arc::clone(&assets));
+        let scripts = Scripts::lay_out(folder.path())?;
+        let wan = Arc::new(Wan::new(Namespace::of_lab(folder.path(), &scripts)?));
+        let assets = Arc::new(Assets::find(&scripts, wan.namespace())?);
+        let site = |side| {
+            let (wan, assets) = (Arc::clone(&wan), Arc::clone(&assets));
+            Site::new(side, folder.path(), &scripts, wan, assets)
+        };
         let lab = Self {
             sites: [site(Side::Primary)?, site(Side::Secondary)?],
             wan: Arc::clone(&wan),

@@ -1,4 +1,4 @@
-//! What a guest said on its serial console: see `tests/libvirt/guest/init`.
+//! What a guest said on its serial console: see `guest/init`.
 
 use std::{fs, io, path::Path};
 

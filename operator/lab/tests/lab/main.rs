@@ -1,4 +1,4 @@
-//! The bench of real guests works: a site is a site, the WAN fails as it is told to, nothing stays behind.
+//! The lab of real guests works: a site is a site, the WAN fails as it is told to, nothing stays behind.
 #![cfg(test)]
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use drover_tests::libvirt::{Console, Error, Guest, Lab, Side, Site};
+use drover_lab::{Console, Error, Guest, Lab, Side, Site};
 
 mod left;
 

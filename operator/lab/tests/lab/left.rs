@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use drover_tests::libvirt::{Lab, Side};
+use drover_lab::{Lab, Side};
 
 /// The folder of a lab: that of a site's disks is `…/primary/lib/images`.
 pub(crate) fn folder(lab: &Lab) -> PathBuf {

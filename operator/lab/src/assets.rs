@@ -5,10 +5,14 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
-use super::error::{Doing as _, Error};
+use super::{
+    error::{Doing as _, Error},
+    namespace::Namespace,
+    scripts::Scripts,
+};
 
 /// For every boot. An emulated timer on a busy machine can be too late for the kernel's own check of it.
 pub(super) const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check";
@@ -23,14 +27,15 @@ pub(super) struct Assets {
 }
 
 impl Assets {
-    /// Looks for the guest, and builds it where there is none.
-    pub(super) fn find() -> Result<Self, Error> {
+    /// Looks for the guest, and builds it where there is none; what runs for that ends with the lab.
+    pub(super) fn find(scripts: &Scripts, lab: &Namespace) -> Result<Self, Error> {
         // stderr is inherited: a first build takes a while and says so.
-        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/libvirt/guest/build"))
-            .stdin(Stdio::null())
+        let output = lab
+            .enter(&["--pid"], "bash")
+            .arg(scripts.build())
             .stderr(Stdio::inherit())
             .output()
-            .doing("run tests/libvirt/guest/build")?;
+            .doing("build the guest")?;
         if !output.status.success() {
             return Err(Error::Build {
                 status: output.status,
@@ -41,7 +46,7 @@ impl Assets {
             folder: folder.into(),
             has_kvm: false,
         };
-        this.has_kvm = this.find_kvm()?;
+        this.has_kvm = this.find_kvm(lab)?;
         Ok(this)
     }
 
@@ -83,7 +88,7 @@ impl Assets {
 
     /// Whether guests run under KVM: its device may be there and every guest still hang, so one is booted.
     /// The answer is kept until this machine is booted anew.
-    fn find_kvm(&self) -> Result<bool, Error> {
+    fn find_kvm(&self, lab: &Namespace) -> Result<bool, Error> {
         let device = OpenOptions::new().read(true).write(true).open("/dev/kvm");
         if device.is_err() {
             return Ok(false);
@@ -94,7 +99,8 @@ impl Assets {
         if let Ok(answer) = fs::read_to_string(&kept) {
             return Ok(answer == "yes");
         }
-        let probe = Command::new("timeout")
+        let probe = lab
+            .enter(&["--pid"], "timeout")
             .args([PROBE_SECONDS, "qemu-system-x86_64", "-accel", "kvm"])
             .args(["-m", "128", "-nodefaults", "-display", "none"])
             .args(["-no-reboot", "-serial", "stdio"])
@@ -103,7 +109,6 @@ impl Assets {
             .arg("-initrd")
             .arg(self.initrd())
             .args(["-append", &format!("{KERNEL_ARGUMENTS} drover.probe")])
-            .stdin(Stdio::null())
             .output()
             .doing("run qemu-system-x86_64")?;
         let works = String::from_utf8_lossy(&probe.stdout).contains("PROBED");

@@ -1,4 +1,4 @@
-//! A machine that counts: see `tests/libvirt/guest/init`.
+//! A machine that counts: see `guest/init`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Namespaces that end with this process: see `tests/libvirt/first-process`.
+//! Namespaces that end with this process: see `first-process`.
 
 use std::{
     ffi::OsStr,
@@ -9,9 +9,10 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use super::error::{Doing as _, Error};
-
-const FIRST_PROCESS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libvirt/first-process");
+use super::{
+    error::{Doing as _, Error},
+    scripts::Scripts,
+};
 
 /// How much of a log an error quotes.
 const LOG_LINES: usize = 30;
@@ -27,20 +28,28 @@ pub(super) struct Namespace {
 
 impl Namespace {
     /// The one around all others, whose network is the WAN. `folder` is removed when it ends.
-    pub(super) fn of_lab(folder: &Path) -> Result<Self, Error> {
+    pub(super) fn of_lab(folder: &Path, scripts: &Scripts) -> Result<Self, Error> {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child"]);
-        unshare.args([FIRST_PROCESS, "lab"]).arg(folder);
+        unshare.arg("bash").arg(scripts.first_process());
+        unshare.arg("lab").arg(folder);
         Self::hold(unshare, "the lab", &folder.join("lab.log"))
     }
 
     /// One inside this one, for a site that keeps its files in `folder`.
-    pub(super) fn of_site(&self, folder: &Path, what: &str) -> Result<Self, Error> {
+    pub(super) fn of_site(
+        &self,
+        folder: &Path,
+        scripts: &Scripts,
+        what: &str,
+    ) -> Result<Self, Error> {
         // Not into the lab's mounts: the proc file system must be the one of out here.
         let mut unshare = self.enter(&["--net", "--pid"], "unshare");
         unshare
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child"])
-            .args([FIRST_PROCESS, "site"])
+            .arg("bash")
+            .arg(scripts.first_process())
+            .arg("site")
             .arg(folder);
         Self::hold(unshare, what, &folder.join("site.log"))
     }

@@ -63,6 +63,11 @@ impl Assets {
         self.folder.join("data.qcow2")
     }
 
+    /// Whether guests run under KVM.
+    pub(super) fn has_kvm(&self) -> bool {
+        self.has_kvm
+    }
+
     /// What runs guests, as libvirt calls it.
     pub(super) fn accelerator(&self) -> &'static str {
         if self.has_kvm { "kvm" } else { "qemu" }

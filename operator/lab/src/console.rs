@@ -56,7 +56,7 @@ impl Console {
         this
     }
 
-    fn hear(&mut self, line: &str) {
+    pub(super) fn hear(&mut self, line: &str) {
         let Some((word, rest)) = line.split_once(' ') else {
             return;
         };

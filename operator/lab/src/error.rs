@@ -1,6 +1,9 @@
 //! What can go wrong in the lab, and what to do about it.
 
-use std::{error::Error as _, fmt, io, process::ExitStatus, time::Duration};
+use std::{collections::BTreeSet, error::Error as _, fmt, io, process::ExitStatus, time::Duration};
+
+/// What installs packages, without what they merely recommend.
+const INSTALL: &str = "apt-get install --no-install-recommends";
 
 /// Why the lab could not do what it was asked.
 ///
@@ -9,6 +12,18 @@ use std::{error::Error as _, fmt, io, process::ExitStatus, time::Duration};
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Programs are not there.
+    #[error("not installed: {}", names(programs))]
+    Missing {
+        /// Which ones, and the Debian package that brings each.
+        programs: Vec<(&'static str, &'static str)>,
+    },
+    /// It wants root, and this is somebody else.
+    #[error("two libvirt sites on this machine want root")]
+    NotRoot,
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
+    Certificate(#[source] rcgen::Error),
     /// The script that builds the guest gave none.
     #[error("the guest could not be built ({status})")]
     Build {
@@ -47,11 +62,11 @@ pub enum Error {
         /// Which one.
         site: &'static str,
     },
-    /// `libvirtd` ended by itself.
-    #[error("libvirtd of the {site} site ended; its last lines:\n{log}")]
+    /// What a site needs ended by itself.
+    #[error("{what} ended; its last lines:\n{log}")]
     Ended {
-        /// Whose.
-        site: &'static str,
+        /// What, as in "libvirtd of the primary site".
+        what: String,
         /// The end of its log.
         log: String,
     },
@@ -69,17 +84,25 @@ pub enum Error {
 
 impl Error {
     /// What the reader can do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Build { .. } => Some("it says why on stderr; tests/run installs what it needs"),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("tests/run installs what the lab needs")
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Missing { programs } => {
+                let packages: BTreeSet<_> = programs.iter().map(|(_, package)| *package).collect();
+                let packages: Vec<_> = packages.into_iter().collect();
+                return Some(format!("as root: {INSTALL} {}", packages.join(" ")));
             }
-            Self::Namespace { .. } => Some("run as root, in a container with CAP_SYS_ADMIN"),
-            Self::Off { .. } => Some("restore() switches it on"),
-            Self::TooLate { .. } => Some("is this machine short of processors or memory?"),
-            Self::Io { .. } | Self::Command { .. } | Self::Ended { .. } => None,
-        }
+            Self::NotRoot => "run it as root, as with sudo",
+            Self::Build { .. } => {
+                "it says why above; the guest is made of Debian packages, which apt-get downloads"
+            }
+            Self::Namespace { .. } => "as root; in a container it needs CAP_SYS_ADMIN",
+            Self::Off { .. } => "restore() switches it on",
+            Self::TooLate { .. } => "is this machine short of processors or memory?",
+            Self::Certificate(_) | Self::Io { .. } | Self::Command { .. } | Self::Ended { .. } => {
+                return None;
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -96,6 +119,11 @@ impl fmt::Debug for Error {
             None => Ok(()),
         }
     }
+}
+
+fn names(programs: &[(&str, &str)]) -> String {
+    let names: Vec<_> = programs.iter().map(|(program, _)| *program).collect();
+    names.join(", ")
 }
 
 /// Says what was being done when the system refused.

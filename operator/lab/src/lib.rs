@@ -29,10 +29,14 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 mod assets;
+mod certificates;
 mod console;
 mod error;
 mod guest;
+mod listener;
+mod movers;
 mod namespace;
+mod requirements;
 mod scripts;
 mod site;
 mod wan;
@@ -42,9 +46,12 @@ pub use console::{Boot, Console};
 use error::Doing as _;
 pub use error::Error;
 pub use guest::Guest;
+pub use listener::{Heard, Listener};
+pub use movers::Movers;
 use namespace::Namespace;
+pub use requirements::packages;
 use scripts::Scripts;
-pub use site::Site;
+pub use site::{Service, Site};
 pub use wan::Wan;
 
 /// One of the two sites.
@@ -82,6 +89,7 @@ impl Side {
 /// Dropping it ends everything that runs in it, and removes its folder.
 #[derive(Debug)]
 pub struct Lab {
+    assets: Arc<Assets>,
     // In the order in which they end: the folder goes last.
     sites: [Site; 2],
     wan: Arc<Wan>,
@@ -89,6 +97,15 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// Looks whether this user and this machine can have one, before anything is started.
+    ///
+    /// # Errors
+    ///
+    /// If a program is missing, or this is not root.
+    pub fn check() -> Result<(), Error> {
+        requirements::check()
+    }
+
     /// Starts both sites and returns when their `libvirtd` answer.
     ///
     /// The first time on a machine this downloads Debian packages and builds the guest, see `guest/build`;
@@ -96,9 +113,10 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// If a package is missing (`tests/run` installs them), if this user may not make namespaces, or if a
-    /// `libvirtd` does not answer in time.
+    /// If a program is missing, if this user may not make namespaces, or if a `libvirtd` does not answer in
+    /// time.
     pub fn start() -> Result<Self, Error> {
+        Self::check()?;
         let folder = tempfile::Builder::new()
             .prefix("drover-libvirt-")
             .tempdir()
@@ -111,6 +129,7 @@ impl Lab {
             Site::new(side, folder.path(), &scripts, wan, assets)
         };
         let lab = Self {
+            assets: Arc::clone(&assets),
             sites: [site(Side::Primary)?, site(Side::Secondary)?],
             wan: Arc::clone(&wan),
             _folder: folder,
@@ -124,6 +143,11 @@ impl Lab {
             site.furnish()?;
         }
         Ok(lab)
+    }
+
+    /// Whether guests run under KVM; else they are emulated.
+    pub fn has_kvm(&self) -> bool {
+        self.assets.has_kvm()
     }
 
     /// One of the sites.

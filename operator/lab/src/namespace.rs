@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     error::{Doing as _, Error},
+    requirements,
     scripts::Scripts,
 };
 
@@ -30,6 +31,7 @@ impl Namespace {
     /// The one around all others, whose network is the WAN. `folder` is removed when it ends.
     pub(super) fn of_lab(folder: &Path, scripts: &Scripts) -> Result<Self, Error> {
         let mut unshare = Command::new("unshare");
+        unshare.env("PATH", requirements::path());
         unshare.args(["--net", "--pid", "--fork", "--kill-child"]);
         unshare.arg("bash").arg(scripts.first_process());
         unshare.arg("lab").arg(folder);
@@ -89,6 +91,7 @@ impl Namespace {
         let mut nsenter = Command::new("nsenter");
         nsenter.arg(format!("--target={}", self.pid)).args(spaces);
         nsenter.arg("--").arg(program).stdin(Stdio::null());
+        nsenter.env("PATH", requirements::path());
         nsenter
     }
 

@@ -1,6 +1,7 @@
 //! A site: a `libvirtd` of its own, and what it keeps.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -55,8 +56,14 @@ pub struct Site {
 #[derive(Debug)]
 struct Power {
     namespace: Namespace,
+    libvirtd: Option<Service>,
+}
+
+/// A program that runs at a site in the background.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
     /// Its process, as the site numbers them.
-    libvirtd: Option<String>,
+    pid: String,
 }
 
 impl Site {
@@ -129,6 +136,29 @@ impl Site {
         self.with_power(|power| Ok(power.enter(program)))
     }
 
+    /// Starts a program in the background, which ends with the site. What it says is appended to `log`.
+    ///
+    /// # Errors
+    ///
+    /// If the site is switched off.
+    pub fn begin(
+        &self,
+        log: &Path,
+        program: &OsStr,
+        arguments: &[&OsStr],
+    ) -> Result<Service, Error> {
+        self.with_power(|power| power.begin(log, program, arguments))
+    }
+
+    /// Sends it a signal, such as `KILL`; 0 tells whether it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it does not run, or the site is switched off.
+    pub fn signal(&self, service: &Service, signal: &str) -> Result<(), Error> {
+        self.with_power(|power| power.signal(service, signal))
+    }
+
     /// Kills its `libvirtd` as a crash does; guests go on.
     ///
     /// # Errors
@@ -141,7 +171,7 @@ impl Site {
             };
             let script = r#"kill -s KILL "$1"; while kill -s 0 "$1" 2>&-; do sleep 0.05; done"#;
             let mut sh = power.enter("sh");
-            run(sh.args(["-c", script, "sh", &libvirtd])).map(drop)
+            run(sh.args(["-c", script, "sh", &libvirtd.pid])).map(drop)
         })
     }
 
@@ -162,7 +192,7 @@ impl Site {
     ///
     /// If the site is switched off.
     pub fn freeze_libvirtd(&self) -> Result<(), Error> {
-        self.with_power(|power| power.signal_libvirtd("STOP"))
+        self.with_libvirtd(|power, libvirtd| power.signal(libvirtd, "STOP"))
     }
 
     /// Its `libvirtd` answers again, also what was asked meanwhile.
@@ -171,7 +201,7 @@ impl Site {
     ///
     /// If the site is switched off.
     pub fn thaw_libvirtd(&self) -> Result<(), Error> {
-        self.with_power(|power| power.signal_libvirtd("CONT"))
+        self.with_libvirtd(|power, libvirtd| power.signal(libvirtd, "CONT"))
     }
 
     /// The loss of the site: all that runs there is gone at once, and nobody is told. Its disks keep what
@@ -282,13 +312,8 @@ impl Site {
     }
 
     fn start_libvirtd(&self) -> Result<(), Error> {
-        // In the background, a child of the site's first process: the one that enters the namespaces would
-        // stop when libvirtd is frozen, and then nobody would collect it.
-        let script = r#"libvirtd >>"$1" 2>&1 & echo $!"#;
         self.with_power(|power| {
-            let mut sh = power.enter("sh");
-            sh.args(["-c", script, "sh"]).arg(self.libvirtd_log());
-            power.libvirtd = Some(run(&mut sh)?.trim().to_owned());
+            power.libvirtd = Some(power.begin(&self.libvirtd_log(), "libvirtd".as_ref(), &[])?);
             Ok(())
         })
     }
@@ -297,7 +322,13 @@ impl Site {
         let site = self.side.name();
         let what = format!("libvirtd of the {site} site does not answer");
         wait_until(&what, &self.libvirtd_log(), || {
-            self.ensure_running()?;
+            let libvirtd = self.with_libvirtd(|_, libvirtd| Ok(libvirtd.clone()))?;
+            ensure_runs(
+                self,
+                &libvirtd,
+                &format!("libvirtd of the {site} site"),
+                &self.libvirtd_log(),
+            )?;
             // The socket is there before somebody listens.
             Ok(self.socket().exists() && self.virsh(&["list"]).is_ok())
         })
@@ -322,21 +353,24 @@ impl Site {
         Ok(())
     }
 
-    fn ensure_running(&self) -> Result<(), Error> {
-        let ended = self.with_power(|power| Ok(power.signal_libvirtd("0").is_err()))?;
-        if ended {
-            return Err(Error::Ended {
-                site: self.side.name(),
-                log: tail(&self.libvirtd_log()),
-            });
-        }
-        Ok(())
-    }
-
     fn with_power<T>(&self, act: impl FnOnce(&mut Power) -> Result<T, Error>) -> Result<T, Error> {
         let site = self.side.name();
         let mut power = self.lock();
         act(power.as_mut().ok_or(Error::Off { site })?)
+    }
+
+    fn with_libvirtd<T>(
+        &self,
+        act: impl FnOnce(&Power, &Service) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let what = || format!("libvirtd of the {} site", self.side.name());
+        self.with_power(|power| match &power.libvirtd {
+            Some(libvirtd) => act(power, libvirtd),
+            None => Err(Error::Ended {
+                what: what(),
+                log: tail(&self.libvirtd_log()),
+            }),
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Power>> {
@@ -356,7 +390,7 @@ impl Site {
         self.folder.join("libvirtd.log")
     }
 
-    fn console_log(&self, name: &str) -> PathBuf {
+    pub(super) fn console_log(&self, name: &str) -> PathBuf {
         self.folder.join("log").join(Guest::console(name))
     }
 }
@@ -368,14 +402,40 @@ impl Power {
             .enter(&["--net", "--mount", "--pid"], program)
     }
 
-    fn signal_libvirtd(&self, signal: &str) -> Result<(), Error> {
-        let libvirtd = self.libvirtd.as_deref().unwrap_or_default();
+    /// In the background, a child of the site's first process: the one that enters the namespaces would stop
+    /// when the program is frozen, and then nobody would collect it.
+    fn begin(&self, log: &Path, program: &OsStr, arguments: &[&OsStr]) -> Result<Service, Error> {
+        let script = r#"log=$1; shift; "$@" >>"$log" 2>&1 & echo $!"#;
         let mut sh = self.enter("sh");
-        run(sh.args(["-c", r#"kill -s "$1" "$2""#, "sh", signal, libvirtd])).map(drop)
+        sh.args(["-c", script, "sh"]).arg(log);
+        let pid = run(sh.arg(program).args(arguments))?.trim().to_owned();
+        Ok(Service { pid })
+    }
+
+    fn signal(&self, service: &Service, signal: &str) -> Result<(), Error> {
+        let script = r#"kill -s "$1" "$2""#;
+        let mut sh = self.enter("sh");
+        run(sh.args(["-c", script, "sh", signal, &service.pid])).map(drop)
     }
 }
 
-fn wait_until(
+/// What a site needs, and ended by itself, will never answer.
+pub(super) fn ensure_runs(
+    site: &Site,
+    service: &Service,
+    what: &str,
+    log: &Path,
+) -> Result<(), Error> {
+    if site.signal(service, "0").is_ok() {
+        return Ok(());
+    }
+    Err(Error::Ended {
+        what: what.to_owned(),
+        log: tail(log),
+    })
+}
+
+pub(super) fn wait_until(
     what: &str,
     log: &Path,
     mut is_so: impl FnMut() -> Result<bool, Error>,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use drover_api::common::RunKind;
 use drover_api::{MachineRun, RecoveryPlan, RecoveryRun};
-use drover_simulator::Violation;
 use kube::ResourceExt as _;
 
+use super::scenery::Crossing;
 use super::script::Ledger;
 use super::stage::stamp;
 use crate::reports::evidence::{Measure, Report, Verdict};
@@ -26,22 +26,18 @@ pub struct Ending {
     pub runs: Vec<RecoveryRun>,
     /// The journals of their machines.
     pub machines: Vec<MachineRun>,
-    /// What the world saw that must never happen.
-    pub violations: Vec<Violation>,
-    /// When, in simulated time, it ended.
+    /// What happened that must never happen, in sentences.
+    pub broken: Vec<String>,
+    /// What kind of time it was, after "What happened".
+    pub time: &'static str,
+    /// When it ended.
     pub end: Duration,
 }
 
 impl Ending {
     /// What is wrong, in sentences; nothing where all is as it must be.
     pub fn wrong(&self) -> Vec<String> {
-        let mut wrong: Vec<String> = Vec::new();
-        for violation in &self.violations {
-            wrong.push(format!(
-                "{} broke: {} at {}: {}",
-                violation.invariant, violation.machine, violation.site, violation.message
-            ));
-        }
+        let mut wrong = self.broken.clone();
         for check in self.ledger.checks.iter().filter(|check| !check.holds) {
             wrong.push(format!("not so: {}", check.what));
         }
@@ -73,13 +69,23 @@ impl Ending {
 
     /// The whole page.
     pub fn render(&self, style: Style) -> String {
-        let mut page = format!("\n{}\n", style.strong("What happened, in simulated time"));
+        let mut page = format!(
+            "\n{}\n",
+            style.strong(format!("What happened{}", self.time))
+        );
         page += &self.timeline().render(style, "  ");
         page.push('\n');
         page += &style.strong("What each run reached (and its forecast)");
         page.push('\n');
         page += &self.table().render(style, "  ");
         page += "\n";
+        if !self.ledger.crossings.is_empty() {
+            page += &style
+                .strong("What the guests say: how far they counted, and how long they were silent");
+            page.push('\n');
+            page += &self.crossings().render(style, "  ");
+            page += "\n";
+        }
         let checks = self.ledger.checks.len();
         let wrong = self.wrong();
         if wrong.is_empty() {
@@ -112,6 +118,21 @@ impl Ending {
         table
     }
 
+    fn crossings(&self) -> Table {
+        let mut table = Table::new([
+            Column::short("RUN"),
+            Column::short("MACHINE"),
+            Column::number("COUNTED TO"),
+            Column::number("WENT ON FROM"),
+            Column::number("LOST"),
+            Column::number("SILENT"),
+        ]);
+        for (run, crossing) in &self.ledger.crossings {
+            table.row(crossed(run, crossing));
+        }
+        table
+    }
+
     /// In brackets: what was forecast when the run was compiled.
     fn table(&self) -> Table {
         let mut table = Table::new([
@@ -137,6 +158,23 @@ impl Ending {
         }
         table
     }
+}
+
+fn crossed(run: &str, crossing: &Crossing) -> Vec<Cell> {
+    let lost = match (crossing.lost_counts(), crossing.gaps) {
+        (0, 0) => "0".into(),
+        (0, gaps) => Cell::bad(format!("{gaps} before")),
+        (lost, 0) => format!("{lost} ({:.1}s)", crossing.lost.as_secs_f64()).into(),
+        (lost, gaps) => Cell::bad(format!("{lost}, {gaps} before")),
+    };
+    vec![
+        run.to_owned().into(),
+        crossing.machine.clone().into(),
+        crossing.left.to_string().into(),
+        crossing.entered.to_string().into(),
+        lost,
+        format!("{:.1}s", crossing.silent.as_secs_f64()).into(),
+    ]
 }
 
 fn measured(measure: &Measure, shown: bool) -> Cell {
@@ -168,11 +206,13 @@ mod tests {
                     what: "nothing is lost".to_owned(),
                     holds: true,
                 }],
+                crossings: Vec::new(),
             },
             plan: planned.plan,
             runs: vec![planned.run],
             machines: planned.machines,
-            violations: Vec::new(),
+            broken: Vec::new(),
+            time: "",
             end: Duration::from_secs(90),
         }
     }
@@ -190,24 +230,37 @@ mod tests {
     #[test]
     fn a_broken_invariant_is_wrong() {
         let mut ending = ending();
-        ending.violations.push(Violation {
-            invariant: "single_active".to_owned(),
-            site: "seoul".parse().unwrap(),
-            machine: "db-1".parse().unwrap(),
-            message: "it may serve at both sites".to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            accepted: false,
-        });
-        let wrong = ending.wrong();
+        ending.broken = vec!["single_active broke: db-1 ran at both sites".to_owned()];
         assert_eq!(
-            wrong,
-            ["single_active broke: db-1 at seoul: it may serve at both sites"]
+            ending.wrong(),
+            ["single_active broke: db-1 ran at both sites"]
         );
         assert!(
             !ending
                 .render(Style::new(false, 80))
                 .contains("No invariant")
         );
+    }
+
+    #[test]
+    fn guests_have_a_table_where_they_say_something() {
+        let mut ending = ending();
+        assert!(!page(&ending).contains("guests"));
+        let crossing = Crossing {
+            machine: "db-1".to_owned(),
+            left: 230,
+            entered: 214,
+            gaps: 0,
+            lost: Duration::from_millis(4100),
+            silent: Duration::from_millis(15_250),
+        };
+        ending.ledger.crossings = vec![("shop-6".to_owned(), crossing)];
+        let row = "  shop-6  db-1            230           214  16 (4.1s)   15.2s";
+        assert!(page(&ending).contains(row), "{}", page(&ending));
+    }
+
+    fn page(ending: &Ending) -> String {
+        ending.render(Style::new(false, 80))
     }
 
     #[test]

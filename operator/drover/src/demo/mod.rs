@@ -1,92 +1,82 @@
-//! `drover demo`: the whole life of a shop of twelve machines in about twenty seconds.
+//! `drover demo`: the whole life of a shop.
 //!
-//! Everything is real but the sites and the time: the API, the operator and the engine are those of
-//! `drover up`; the sites are simulated, and time is virtual. [`script`] is what happens, [`stage`] is
-//! where, [`pace`] lets a person follow, and [`ending`] is what is shown at the end.
+//! Everything is real but, unless somebody asks for real ones, the sites and the time: the API, the operator
+//! and the engine are those of `drover up`. [`script`] is what happens, [`stage`] is what a person does and
+//! sees there, [`scenery`] is what sites are made of: [`simulated`] ones on virtual time, which [`pace`] lets
+//! a person follow, or two libvirt sites with real guests. [`ending`] is what is shown at the end.
 //!
-//! What may not enter: anything that waits for the world outside. On virtual time such a wait would let
-//! hours go by.
+//! What may not enter but by a scenery: anything that waits for the world outside. On virtual time such a
+//! wait would let hours go by.
 
 mod ending;
+#[cfg(feature = "mover")]
+mod guests;
 mod pace;
+mod scenery;
 mod script;
+mod simulated;
 mod stage;
 
-use drover_api::value::Duration as Length;
-use drover_fabric::Clock;
-use drover_simulator::Latency;
-use jiff::Timestamp;
-use tokio::runtime::Builder;
-
-use crate::cli::Demo;
+use crate::cli::{Demo, DemoFabric};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::reports::moments::rough;
-use crate::up::home::{Home, Plan, cannot};
+use crate::up::home::Home;
 use crate::up::screen::Screen;
 use ending::Ending;
-use pace::Pace;
+use scenery::Scenery;
 use script::Ledger;
 use stage::Stage;
-
-/// When it plays: the same in every run, so that every run is the same.
-const BEGIN: Timestamp = Timestamp::constant(1_772_442_000, 0);
-
-/// So many simulated seconds in a second make about twenty seconds of it.
-const USUAL_PACE: u32 = 30;
 
 /// Plays the demonstration.
 ///
 /// # Errors
 /// When something does not come to be so, or cannot be written.
 pub fn run(arguments: &Demo, output: &mut Output) -> Result<Exit, Failure> {
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .map_err(|error| cannot("begin", &error))?;
-    runtime.block_on(play(arguments, output))
+    match arguments.fabric {
+        DemoFabric::Simulator => simulated::run(arguments, output),
+        DemoFabric::Libvirt => on_libvirt(arguments, output),
+    }
 }
 
-async fn play(arguments: &Demo, output: &mut Output) -> Result<Exit, Failure> {
-    let screen = Screen::new(output);
-    let usual = screen.is_terminal().then_some(USUAL_PACE);
-    let factor = if arguments.fast {
-        None
-    } else {
-        arguments.pace.or(usual)
-    };
-    let pace = Pace::new(factor);
-    screen.talk(output, &introduction(pace));
-    let mut home = Home::open(Plan {
-        data: None,
-        latency: Latency::Realistic,
-        clock: Clock::starting_at(BEGIN),
-        seed: Some(1),
-    })
-    .await?;
+fn on_libvirt(arguments: &Demo, output: &mut Output) -> Result<Exit, Failure> {
+    if arguments.fast || arguments.pace.is_some() {
+        return Err(Failure::Refused {
+            what: "time is real at libvirt sites, and goes as fast as it goes".to_owned(),
+            hint: "--pace and --fast are for `--fabric simulator`".to_owned(),
+        });
+    }
+    #[cfg(feature = "mover")]
+    return guests::run(output);
+    #[cfg(not(feature = "mover"))]
+    {
+        let _ = output;
+        Err(Failure::Refused {
+            what: "this drover was built without its mover, which runs at libvirt sites".to_owned(),
+            hint:
+                "build it with the feature `mover`, which is there by default and needs libvirt-dev"
+                    .to_owned(),
+        })
+    }
+}
+
+/// Plays all of it in a scenery, and shows the end.
+async fn play(
+    mut home: Home,
+    scenery: Box<dyn Scenery>,
+    screen: Screen,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     home.start();
-    let mut stage = Stage::new(home, pace, screen, output);
+    let mut stage = Stage::new(home, scenery, screen, output);
     let mut ledger = Ledger::default();
     let played = script::play(&mut stage, &mut ledger).await;
     stage.screen.clear();
     played?;
-    conclude(stage, ledger, pace).await
+    conclude(stage, ledger).await
 }
 
-fn introduction(pace: Pace) -> String {
-    let fast = match pace.factor() {
-        Some(factor) => format!("{factor} times as fast as yours"),
-        None => "as fast as this machine can".to_owned(),
-    };
-    format!(
-        "A shop of twelve machines at two simulated sites, seoul and busan. Nothing outside this process \
-         is touched.\nTime is simulated and goes {fast}; all times below are simulated, mm:ss."
-    )
-}
-
-async fn conclude(stage: Stage<'_>, mut ledger: Ledger, pace: Pace) -> Result<Exit, Failure> {
+async fn conclude(stage: Stage<'_>, mut ledger: Ledger) -> Result<Exit, Failure> {
     let ends = script::ends_as_declared(&stage).await?;
     ledger.checks.push(script::Check {
         what: "the plan ends where it is declared to be, and no run goes on".to_owned(),
@@ -98,18 +88,13 @@ async fn conclude(stage: Stage<'_>, mut ledger: Ledger, pace: Pace) -> Result<Ex
         plan: stage.plan().await?,
         runs: stage.runs().await?,
         machines: stage.machine_runs().await?,
-        violations: stage.home.world.violations(),
+        broken: stage.scenery.broken(),
+        time: stage.scenery.props().time,
         end,
     };
     let style = stage.output.data_style();
     stage.output.data(&ending.render(style))?;
-    let wall = pace.wall().as_secs_f64();
-    let factor = end.as_secs_f64() / wall.max(0.001);
-    stage.output.talk(&format!(
-        "{} of simulated time took {wall:.1} s: {factor:.0} times as fast. \
-         `drover up` does the same in real time, for manifests of your own.",
-        rough(&Length::from_secs(end.as_secs()))
-    ));
+    stage.output.talk(&stage.scenery.farewell(end));
     let fine = ending.wrong().is_empty();
     stage.home.close().await?;
     Ok(if fine { Exit::Fine } else { Exit::Wrong })

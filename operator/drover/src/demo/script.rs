@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use drover_api::common::RunKind;
-use drover_api::value::SiteName;
+use drover_api::value::{Duration as Length, SiteName};
 use drover_api::{
     ActualSite, DecisionAction, DrillPhase, DrillResult, MachinePhase, ReachabilityState,
     RecoveryRun, RunPhase, Site,
 };
-use serde_json::json;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
 
-use super::stage::{MACHINES, SHOP, Stage};
+use super::scenery::Crossing;
+use super::stage::{SHOP, Stage};
 use crate::cluster::reading;
 use crate::failure::{Failure, Why};
+use crate::text::count;
 use crate::up::story::Mood;
 
 /// Something that had to be so.
@@ -31,11 +34,11 @@ pub struct Ledger {
     pub acts: Vec<(Duration, &'static str)>,
     /// What had to be so.
     pub checks: Vec<Check>,
+    /// What guests say of having gone over, and in which run.
+    pub crossings: Vec<(String, Crossing)>,
 }
 
 const DRILL: &str = "rehearsal";
-/// How long the shop does business between two acts: replication goes on, guests write.
-const BUSINESS: Duration = Duration::from_secs(45);
 
 /// Plays all of it.
 pub async fn play(stage: &mut Stage<'_>, ledger: &mut Ledger) -> Result<(), Failure> {
@@ -89,11 +92,35 @@ impl Play<'_, '_> {
         self.ledger.checks.push(Check { what, holds });
     }
 
-    /// All twelve serve at one site, and none at the other.
-    fn check_serving(&mut self, at: &SiteName, not_at: &SiteName) {
-        let (here, there) = (self.stage.serving(at), self.stage.serving(not_at));
-        let what = format!("{here} of {MACHINES} machines serve at {at}, {there} at {not_at}");
-        self.check(&what, here == MACHINES && there == 0);
+    /// All machines serve at one site, and none at the other.
+    fn check_serving(&mut self, at: &SiteName, not_at: &SiteName) -> Result<(), Failure> {
+        let here = self.stage.scenery.seen(at)?.serving;
+        let there = self.stage.scenery.seen(not_at)?.serving;
+        let size = self.stage.size();
+        let what = format!("{here} of {size} machines serve at {at}, {there} at {not_at}");
+        self.check(&what, here == size && there == 0);
+        Ok(())
+    }
+
+    /// What the guests themselves say: they know what they wrote, whatever Drover says.
+    fn ask_guests(
+        &mut self,
+        run: &RecoveryRun,
+        from: &SiteName,
+        to: &SiteName,
+    ) -> Result<(), Failure> {
+        let reported = run.status.as_ref().and_then(|status| status.rpo.clone());
+        let reported = reported.unwrap_or(Length::ZERO);
+        for crossing in self.stage.scenery.crossings(from, to)? {
+            let holds = if reported == Length::ZERO {
+                crossing.is_whole()
+            } else {
+                crossing.gaps == 0 && crossing.lost <= reported.as_std()
+            };
+            self.check(&told(&crossing, &reported, from, to), holds);
+            self.ledger.crossings.push((run.name_any(), crossing));
+        }
+        Ok(())
     }
 
     async fn until_at(&mut self, actual: ActualSite) -> Result<(), Failure> {
@@ -123,7 +150,8 @@ impl Play<'_, '_> {
         self.until_all(MachinePhase::Protected).await?;
         self.until_at(ActualSite::Primary).await?;
         self.check("all machines are protected", true);
-        self.stage.pass(BUSINESS).await
+        let copies = self.busan.clone();
+        self.stage.business(&copies).await
     }
 
     async fn rehearse(&mut self) -> Result<(), Failure> {
@@ -132,6 +160,7 @@ impl Play<'_, '_> {
             Mood::Plain,
             format!("$ kubectl create RecoveryDrill {DRILL}"),
         );
+        self.stage.scenery.mark();
         self.stage.begin_drill(DRILL).await?;
         self.stage
             .until("the drill to stand", async |stage| {
@@ -146,16 +175,16 @@ impl Play<'_, '_> {
             .and_then(|drill| drill.status);
         let result = status.and_then(|status| status.result);
         self.check("the drill passed", result == Some(DrillResult::Passed));
-        let standing = self.stage.drilling(&self.busan);
+        let standing = self.stage.scenery.seen(&self.busan)?.drilling;
         self.check(
             &format!(
                 "{standing} copies stand on the test networks of {}",
                 self.busan
             ),
-            standing == MACHINES,
+            standing == self.stage.size(),
         );
         let (seoul, busan) = (self.seoul.clone(), self.busan.clone());
-        self.check_serving(&seoul, &busan);
+        self.check_serving(&seoul, &busan)?;
         self.stage.say(
             Mood::Plain,
             format!("$ kubectl delete RecoveryDrill {DRILL}"),
@@ -166,9 +195,9 @@ impl Play<'_, '_> {
                 Ok(stage.drill(DRILL).await?.is_none())
             })
             .await?;
-        let left = self.stage.drilling(&busan);
+        let left = self.stage.scenery.seen(&busan)?.drilling;
         self.check("nothing is left of the drill", left == 0);
-        self.stage.pass(BUSINESS).await
+        self.stage.business(&busan).await
     }
 
     /// A planned failover, its commit, and the reprotect that follows by itself.
@@ -176,15 +205,17 @@ impl Play<'_, '_> {
         let before = self.stage.newest().await?;
         self.stage
             .say(Mood::Plain, format!("$ git commit: activeSite: {to}"));
+        self.stage.scenery.mark();
         self.stage.patch_plan(json!({ "activeSite": to })).await?;
         let run = self
             .stage
             .until_run(before, RunKind::PlannedFailover, RunPhase::CommitPending)
             .await?;
-        self.check_serving(at, from);
+        self.check_serving(at, from)?;
         let lost = run.status.as_ref().and_then(|status| status.rpo.clone());
         let nothing = lost.is_none_or(|lost| lost.as_std().is_zero());
         self.check("nothing is lost", nothing);
+        self.ask_guests(&run, from, at)?;
         self.stage.decide(&run, DecisionAction::Commit).await?;
         self.stage
             .until_run(before, RunKind::PlannedFailover, RunPhase::Committed)
@@ -194,7 +225,7 @@ impl Play<'_, '_> {
             .await?;
         self.until_all(MachinePhase::Protected).await?;
         self.check("all machines are protected in the other direction", true);
-        self.stage.pass(BUSINESS).await
+        self.stage.business(from).await
     }
 
     async fn there(&mut self) -> Result<(), Failure> {
@@ -215,25 +246,33 @@ impl Play<'_, '_> {
         let before = self.stage.newest().await?;
         self.stage
             .say(Mood::Bad, format!("!!! the power of {seoul} goes"));
-        self.stage.home.world.lose_site(&seoul);
+        self.stage.scenery.mark();
+        self.stage.scenery.lose(&seoul)?;
         self.until_reachable(&seoul, false).await?;
         let runs = self.stage.newest().await?;
         self.check("an unknown site starts nothing by itself", runs == before);
         let expires = self.stage.in_an_hour();
+        let mut request = self.stage.scenery.props().request.clone();
+        let risk = request.get("unfenced").and_then(Value::as_str);
+        let risk = risk.map(|word| format!(", unfenced: {word}"));
         self.stage.say(
             Mood::Plain,
-            "$ git commit: activeSite: secondary, request { id: outage-1, type: Unplanned }",
+            format!(
+                "$ git commit: activeSite: secondary, request {{ id: outage-1, type: Unplanned{} }}",
+                risk.unwrap_or_default()
+            ),
         );
-        let request = json!({
-            "id": "outage-1", "expires": expires, "type": "Unplanned", "sourceStop": "Attempt",
-        });
+        request["id"] = json!("outage-1");
+        request["expires"] = json!(expires);
+        request["type"] = json!("Unplanned");
         let spec = json!({ "activeSite": "secondary", "request": request });
         self.stage.patch_plan(spec).await?;
         let run = self
             .stage
             .until_run(before, RunKind::UnplannedFailover, RunPhase::CommitPending)
             .await?;
-        self.check_serving(&busan, &seoul);
+        self.check_serving(&busan, &seoul)?;
+        self.ask_guests(&run, &seoul, &busan)?;
         Ok(run)
     }
 
@@ -242,15 +281,15 @@ impl Play<'_, '_> {
         let (seoul, busan) = (self.seoul.clone(), self.busan.clone());
         self.stage
             .say(Mood::Notable, format!("!!! the power of {seoul} is back"));
-        self.stage.home.world.return_site(&seoul);
+        self.stage.scenery.restore(&seoul)?;
         self.until_reachable(&seoul, true).await?;
-        self.stage.pass(BUSINESS).await?;
-        let held = self.stage.held(&seoul);
+        self.stage.pass().await?;
+        let held = self.stage.scenery.seen(&seoul)?.held;
         self.check(
             &format!("{held} stale copies at {seoul} are stopped and held"),
-            held == MACHINES,
+            held == self.stage.size(),
         );
-        self.check_serving(&busan, &seoul);
+        self.check_serving(&busan, &seoul)?;
         let before = run.spec.number;
         self.stage.decide(run, DecisionAction::Commit).await?;
         self.stage
@@ -279,6 +318,29 @@ impl Play<'_, '_> {
             })
             .await
     }
+}
+
+/// What a guest says of having gone over, beside what Drover reports.
+fn told(crossing: &Crossing, reported: &Length, from: &SiteName, to: &SiteName) -> String {
+    let Crossing {
+        machine,
+        left,
+        entered,
+        gaps,
+        ..
+    } = crossing;
+    let lost = crossing.lost_counts();
+    let missing = match (lost, gaps) {
+        (0, 0) => "nothing missing".to_owned(),
+        (_, 0) => format!(
+            "{} of {:.1} s lost, Drover reports {:.1} s",
+            count(usize::try_from(lost).unwrap_or(usize::MAX), "count"),
+            crossing.lost.as_secs_f64(),
+            reported.as_std().as_secs_f64()
+        ),
+        (_, gaps) => format!("{gaps} missing before"),
+    };
+    format!("{machine} counted to {left} at {from}, went on from {entered} at {to}, {missing}")
 }
 
 /// Whether the plan ends where it was declared to.

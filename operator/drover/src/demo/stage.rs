@@ -1,16 +1,15 @@
-//! The stage: an embedded API in memory, two simulated sites and an operator, on simulated time; and what
-//! a person does with them.
+//! The stage: an embedded API in memory, an operator, and the sites of a scenery; and what a person does and
+//! sees there.
 
 use std::time::Duration;
 
 use drover_api::common::RunKind;
-use drover_api::value::{MachineName, SiteName};
+use drover_api::value::SiteName;
 use drover_api::{
     DecisionAction, MachinePhase, MachineRun, ProtectedMachine, ProtectionGroup, RecoveryDrill,
     RecoveryPlan, RecoveryRun, RunDecision, RunPhase, Site,
 };
 use drover_manifest::Source;
-use drover_world::Power;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -19,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::scenery::Scenery;
 use crate::cluster::apply::{self, Mode};
 use crate::cluster::error::failed;
 use crate::cluster::reading;
@@ -32,39 +31,36 @@ use crate::up::story::{Line, Mood, Story};
 
 /// The namespace of the shop.
 pub const SHOP: &str = "shop";
-/// What the shop declares.
-const MANIFESTS: &str = include_str!("shop.yaml");
-
-/// How often somebody looks, in simulated time.
-const LOOK: Duration = Duration::from_secs(1);
-/// Nothing here takes so long, in simulated time: what does will never come to be.
-const PATIENCE: Duration = Duration::from_hours(2);
-
 /// Everything that is on the stage, and who looks on.
 pub struct Stage<'o> {
     pub home: Home,
     client: Client,
     begun: Instant,
-    pace: Pace,
+    pub scenery: Box<dyn Scenery>,
     story: Story,
     pub screen: Screen,
     pub output: &'o mut Output,
 }
 
 impl<'o> Stage<'o> {
-    pub fn new(home: Home, pace: Pace, screen: Screen, output: &'o mut Output) -> Self {
+    pub fn new(
+        home: Home,
+        scenery: Box<dyn Scenery>,
+        screen: Screen,
+        output: &'o mut Output,
+    ) -> Self {
         Self {
             client: home.client(),
             home,
             begun: Instant::now(),
-            pace,
+            scenery,
             story: Story::default(),
             screen,
             output,
         }
     }
 
-    /// Simulated time since the beginning.
+    /// Time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
@@ -84,7 +80,7 @@ impl<'o> Stage<'o> {
     pub async fn declare(&mut self) -> Result<usize, Failure> {
         let source = Source {
             name: "shop.yaml",
-            text: MANIFESTS.as_bytes(),
+            text: self.scenery.props().manifests.as_bytes(),
         };
         let mut objects = written::read(&[source], SHOP);
         objects.sort_by_key(Written::key);
@@ -107,35 +103,46 @@ impl<'o> Stage<'o> {
         Api::namespaced(self.client.clone(), SHOP)
     }
 
-    /// Waits, on simulated time, until something is so, and tells what happens meanwhile.
+    /// Waits until something is so, and tells what happens meanwhile.
     pub async fn until(
         &mut self,
         what: &str,
         mut so: impl AsyncFnMut(&Self) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let since = Instant::now();
+        let (look, patience) = (self.scenery.props().look, self.scenery.props().patience);
         loop {
             self.look().await?;
             if so(self).await? {
                 return Ok(());
             }
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > patience {
                 return Err(Failure::TimedOut {
-                    after: drover_api::value::Duration::from_secs(PATIENCE.as_secs()),
+                    after: drover_api::value::Duration::from_secs(patience.as_secs()),
                     what: what.to_owned(),
                     last: Why(self.picture().await),
                 });
             }
-            tokio::time::sleep(LOOK).await;
-            self.pace.hold(self.elapsed());
+            tokio::time::sleep(look).await;
+            self.scenery.hold(self.elapsed());
         }
     }
 
-    /// Lets so much simulated time pass.
-    pub async fn pass(&mut self, time: Duration) -> Result<(), Failure> {
-        let end = Instant::now() + time;
+    /// Lets as much time pass as the shop does business between two acts.
+    pub async fn pass(&mut self) -> Result<(), Failure> {
+        let end = Instant::now() + self.scenery.props().business;
         self.until("time", async |_| Ok(Instant::now() >= end))
             .await
+    }
+
+    /// Lets the shop do business, until that can be recovered at the site of its copies.
+    pub async fn business(&mut self, copies: &SiteName) -> Result<(), Failure> {
+        let since = self.home.now();
+        let end = Instant::now() + self.scenery.props().business;
+        self.until("a recovery point of one instant", async |stage| {
+            Ok(Instant::now() >= end && stage.scenery.has_common_point(copies, since)?)
+        })
+        .await
     }
 
     /// Tells what changed.
@@ -190,7 +197,12 @@ impl<'o> Stage<'o> {
         self.all(Some(SHOP)).await
     }
 
-    /// Whether all twelve are in this phase.
+    /// How many machines the shop has.
+    pub fn size(&self) -> usize {
+        self.scenery.props().machines.len()
+    }
+
+    /// Whether all of them are in this phase.
     pub async fn all_are(&self, phase: MachinePhase) -> Result<bool, Failure> {
         let machines = self.machines().await?;
         let is = |machine: &ProtectedMachine| {
@@ -199,25 +211,7 @@ impl<'o> Stage<'o> {
                 .as_ref()
                 .is_some_and(|status| status.phase == phase)
         };
-        Ok(machines.len() == MACHINES && machines.iter().all(is))
-    }
-
-    /// How many of the twelve may serve at a site, as the world knows it.
-    pub fn serving(&self, site: &SiteName) -> usize {
-        let seen = |name: &MachineName| self.home.world.machine(site, name);
-        let serves = |name: &MachineName| seen(name).is_some_and(|seen| seen.instance.may_serve());
-        names().iter().filter(|name| serves(name)).count()
-    }
-
-    /// How many of the twelve are there at a site, off or fenced, and cannot serve.
-    pub fn held(&self, site: &SiteName) -> usize {
-        let seen = |name: &MachineName| self.home.world.machine(site, name);
-        let held = |name: &MachineName| {
-            seen(name).is_some_and(|seen| {
-                seen.instance.power != Power::Absent && !seen.instance.may_serve()
-            })
-        };
-        names().iter().filter(|name| held(name)).count()
+        Ok(machines.len() == self.size() && machines.iter().all(is))
     }
 
     /// An instant that a request may expire at.
@@ -227,13 +221,6 @@ impl<'o> Stage<'o> {
             .now()
             .saturating_add(hour)
             .unwrap_or(Timestamp::MAX)
-    }
-
-    /// How many machines of a drill run at a site.
-    pub fn drilling(&self, site: &SiteName) -> usize {
-        let seen = |name: &MachineName| self.home.world.drill(site, name);
-        let serves = |name: &MachineName| seen(name).is_some_and(|seen| seen.instance.may_serve());
-        names().iter().filter(|name| serves(name)).count()
     }
 
     /// Changes the plan, as `kubectl patch` does.
@@ -347,17 +334,6 @@ impl<'o> Stage<'o> {
             .collect();
         words.join("; ")
     }
-}
-
-/// The machines of the shop.
-pub const MACHINES: usize = 12;
-
-fn names() -> Vec<MachineName> {
-    let data = (1..=2).map(|number| format!("db-{number}"));
-    let web = (1..=10).map(|number| format!("web-{number}"));
-    data.chain(web)
-        .filter_map(|name| name.parse().ok())
-        .collect()
 }
 
 /// `mm:ss`.

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::story::{Line, Mood, Story};
 use crate::output::Output;
-use crate::text::Style;
+use crate::text::{Style, wrapped};
 
 /// Plans that have a row of their own: the rest of a screen is for lines.
 const MOST_ROWS: usize = 8;
@@ -40,9 +40,20 @@ impl Screen {
 
     /// A line with its time before it.
     pub fn say(&self, output: &mut Output, time: &str, line: &Line) {
-        let text = painted(self.style, line);
+        let line = self.fitted(time, line);
+        let text = painted(self.style, &line);
         let text = format!("{} {text}", self.style.faint(time));
         self.over(|| output.talk(&text));
+    }
+
+    /// A line as wide as a terminal, below itself where it is longer; elsewhere lines stay whole.
+    fn fitted(&self, time: &str, line: &Line) -> Line {
+        if !self.is_terminal() {
+            return line.clone();
+        }
+        let indent = " ".repeat(time.len() + 1);
+        let text = wrapped(&line.text, self.style.width(), &indent, &indent);
+        Line::new(line.mood, text.trim())
     }
 
     /// Text as it is.

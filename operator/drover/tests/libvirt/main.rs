@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod conformance;
+mod demo;
 mod failover;
 mod lab;
 mod shop;

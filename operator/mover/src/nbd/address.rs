@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use rustix::net::sockopt;
+use drover_libvirt::call::notice_dead_links;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -40,28 +39,16 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Address {
-    pub(crate) async fn connect(&self, patience: Duration) -> Result<Box<dyn Stream>, NbdError> {
+    pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, NbdError> {
         let failed = NbdError::io("connecting");
         match self {
             Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await.map_err(failed)?)),
             Self::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await;
                 let stream = stream.map_err(failed)?;
-                notice_dead_links(&stream, patience).map_err(NbdError::io("setting up TCP"))?;
+                notice_dead_links(&stream).map_err(NbdError::io("setting up TCP"))?;
                 Ok(Box::new(stream))
             }
         }
     }
-}
-
-/// A WAN that swallows packets ends no connection by itself.
-fn notice_dead_links(stream: &TcpStream, patience: Duration) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-    sockopt::set_socket_keepalive(stream, true)?;
-    #[cfg(target_os = "linux")]
-    sockopt::set_tcp_user_timeout(stream, millis)?;
-    #[cfg(not(target_os = "linux"))]
-    let _ = millis;
-    Ok(())
 }

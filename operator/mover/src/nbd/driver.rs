@@ -162,7 +162,9 @@ async fn write(
     };
     let sent = send(&mut stream, &leave, Bytes::new()).await;
     sent.map_err(NbdError::io("taking leave"))?;
-    stream.flush().await.map_err(NbdError::io("taking leave"))?;
+    // A stream with TLS tells that it ends, not that it was cut.
+    let ended = stream.shutdown().await;
+    ended.map_err(NbdError::io("taking leave"))?;
     tokio::time::sleep(patience).await;
     Err(NbdError::Closed)
 }

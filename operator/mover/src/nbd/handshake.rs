@@ -110,7 +110,7 @@ async fn within<T>(
 
 async fn begin(address: &Address, wishes: &Wishes) -> Result<Talk, NbdError> {
     let mut talk = Talk {
-        stream: address.connect(wishes.patience).await?,
+        stream: address.connect().await?,
     };
     talk.greet().await?;
     if let Some(tls) = &wishes.tls {

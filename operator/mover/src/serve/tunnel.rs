@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use drover_libvirt::call::{self, chain};
+use drover_libvirt::call::{self, Deflate, chain};
 use drover_world::ErrorClass;
 use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
@@ -26,11 +26,10 @@ use crate::nbd;
 const BUFFER: usize = 256 << 10;
 /// For the one side to hang up after the other did: what is on its way arrives before that.
 const GRACE: Duration = Duration::from_secs(30);
-/// For a server over TCP to acknowledge what it is sent.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers with a stream of bytes to an NBD server and from it, until one of the two ends. It stays for as
-/// long as it is idle, and ends when a side is dead or the server stops; what is held is dropped then.
+/// long as it is idle, and ends when a side is dead or the server stops; what is held is dropped then. What
+/// comes from the server is compressed where the caller can take it apart.
 pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 'static) -> Response {
     let wished = request.headers().get(header::UPGRADE);
     let wished = wished.is_some_and(|name| name == call::STREAM);
@@ -41,7 +40,9 @@ pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 's
         return Failed::new(ErrorClass::Terminal, message, hint).into_response();
     };
     let presence = request.extensions_mut().remove::<Presence>();
-    let target = match to.connect(PATIENCE).await {
+    let encoding = request.headers().get(header::ACCEPT_ENCODING);
+    let compressed = encoding.is_some_and(|name| name == call::DEFLATE);
+    let target = match to.connect().await {
         Ok(target) => target,
         Err(error) => {
             let message = format!("no way to the NBD server: {}", chain(&error));
@@ -52,7 +53,7 @@ pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 's
         let _held = held;
         let spliced = async {
             let caller = upgrade.await.map_err(io::Error::other)?;
-            splice(TokioIo::new(caller), target).await
+            splice(TokioIo::new(caller), Deflate::new(target, compressed)).await
         };
         let ended = match presence {
             None => spliced.await,
@@ -70,6 +71,10 @@ pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 's
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static(call::STREAM));
+    if compressed {
+        let deflate = HeaderValue::from_static(call::DEFLATE);
+        headers.insert(header::CONTENT_ENCODING, deflate);
+    }
     response
 }
 

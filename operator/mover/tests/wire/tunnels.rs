@@ -72,6 +72,54 @@ async fn a_disk_is_copied_through_an_encrypted_tunnel() {
     assert!(equal(&from, &to));
 }
 
+// SPEC: PR-8
+#[tokio::test]
+async fn less_travels_where_both_sides_compress() {
+    let bench = Bench::new();
+    let (from, to) = (bench.image("from", SIZE), bench.image("to", SIZE));
+    qemu_io(&from, &["write -P 7 0 16M"]);
+    {
+        let (source, target) = (source(&from, &[]), target(&to));
+        let site = Site::new(router_to(source.address.clone())).await;
+        let caller = site.mover.caller(&site.authority.issue("site-b.example"));
+        let stream = caller.compressed_stream("/v1/nbd").await.unwrap();
+        let traffic = stream.traffic();
+        let wishes = Wishes::new("").context(ALLOCATION);
+        let source = Client::enter(stream, &wishes).await.unwrap();
+        let target = target.client(&[]).await;
+        let transfer = Transfer::new(&source, &target, Options::default()).unwrap();
+        let copied = transfer.full().await.unwrap();
+        assert!(traffic.meant() >= copied.written, "{traffic:?} {copied:?}");
+        assert!(traffic.travelled() < traffic.meant() / 20, "{traffic:?}");
+        source.disconnect().await;
+        target.disconnect().await;
+        site.mover.stop().await;
+    }
+    assert!(equal(&from, &to));
+}
+
+#[tokio::test]
+async fn a_word_through_a_compressed_tunnel_waits_for_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nbd.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let site = Local::new(router_to(Address::Unix(path))).await;
+    let caller = site.caller();
+    let (near, far) = tokio::join!(caller.compressed_stream("/v1/nbd"), listener.accept());
+    let (mut near, mut far) = (near.unwrap(), far.unwrap().0);
+    let mut heard = [0; 4];
+    for _ in 0..3 {
+        near.write_all(b"ping").await.unwrap();
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"ping");
+        far.write_all(b"pong").await.unwrap();
+        near.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"pong");
+    }
+    drop(far);
+    assert_eq!(near.read(&mut heard).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn an_nbd_server_that_is_killed_ends_the_tunnel() {
     let bench = Bench::new();

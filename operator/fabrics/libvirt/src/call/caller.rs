@@ -17,6 +17,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::Address;
 use super::credentials::Credentials;
+use super::deflate::{DEFLATE, Inflate};
 use super::error::CallError;
 use super::failure::Failure;
 use super::line::{Body, Line, Way, unprotected};
@@ -30,7 +31,7 @@ const RESTING: usize = 8;
 const REST: Duration = Duration::from_secs(15);
 
 /// A call that became a stream of bytes.
-pub type Stream = TokioIo<Upgraded>;
+pub type Stream = Inflate<TokioIo<Upgraded>>;
 
 /// Calls one mover. Clones share their connections.
 #[derive(Clone)]
@@ -125,18 +126,37 @@ impl Caller {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn stream(&self, path: &str) -> Result<Stream, CallError> {
+        self.enter(path, false).await
+    }
+
+    /// As [`stream`](Self::stream); what comes from there is compressed on its way, if the mover can.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn compressed_stream(&self, path: &str) -> Result<Stream, CallError> {
+        self.enter(path, true).await
+    }
+
+    async fn enter(&self, path: &str, compressed: bool) -> Result<Stream, CallError> {
         let asked = async {
             let mut line = self.open().await?;
-            let request = self.request(path, Bytes::new(), true)?;
+            let mut request = self.request(path, Bytes::new(), true)?;
+            if compressed {
+                let deflate = HeaderValue::from_static(DEFLATE);
+                request
+                    .headers_mut()
+                    .insert(header::ACCEPT_ENCODING, deflate);
+            }
             let answer = self.send(&mut line, request).await?;
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 self.content(answer).await?;
                 return Err(self.broken(format!("{path} is no stream of bytes")));
             }
+            let encoding = answer.headers().get(header::CONTENT_ENCODING);
+            let compressed = encoding.is_some_and(|name| name == DEFLATE);
             let upgraded = hyper::upgrade::on(answer).await;
-            upgraded
-                .map(TokioIo::new)
-                .map_err(|error| self.lost(&error))
+            let upgraded = upgraded.map_err(|error| self.lost(&error))?;
+            Ok(Inflate::new(TokioIo::new(upgraded), compressed))
         };
         self.within(asked).await
     }

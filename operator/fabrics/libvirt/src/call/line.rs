@@ -36,8 +36,10 @@ pub(super) struct Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // Where the connection has become a stream of bytes the task is over.
-        self.task.abort();
+        // One that rests takes its leave by itself; where it has become a stream of bytes the task is over.
+        if !self.sender.is_ready() {
+            self.task.abort();
+        }
     }
 }
 

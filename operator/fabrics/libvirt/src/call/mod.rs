@@ -21,6 +21,7 @@
 mod address;
 mod caller;
 mod credentials;
+mod deflate;
 mod error;
 mod explain;
 mod failure;
@@ -32,6 +33,7 @@ mod tests;
 pub use address::{Address, AddressError, notice_dead_links};
 pub use caller::{Caller, Stream};
 pub use credentials::Credentials;
+pub use deflate::{DEFLATE, Deflate, Inflate, Traffic};
 pub use error::CallError;
 pub use explain::{Explanation, chain};
 pub use failure::Failure;

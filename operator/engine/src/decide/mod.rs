@@ -34,7 +34,7 @@ pub use guard::{GuardFacts, Guarded, guarded};
 pub use located::Serving;
 pub use machine::{MachineStep, machine};
 pub use point::{Loss, chosen_point};
-pub use protect::{Prerequisite, ProtectStep, ProtectView, prerequisites, protect};
+pub use protect::{FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect};
 pub use reprotect::{
     NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,
 };

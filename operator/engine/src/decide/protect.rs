@@ -1,8 +1,10 @@
 //! What is done about the protection of one machine, outside of runs (PR-1 to PR-4, PR-12).
 
 use drover_api::common::{SiteRole, Window};
+use drover_api::value::TimeOfDay;
 use drover_api::{DeletionPolicy, MachinePhase};
 use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Power};
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use super::view::Failure;
@@ -30,8 +32,34 @@ pub struct ProtectView<'a> {
     pub resync_window: &'a Window,
     /// Whether a person asked for a resynchronisation at once.
     pub resync_asked: bool,
+    /// When the first copy begins, where it is not at once.
+    pub first_copy: Option<FirstCopy>,
     /// Now, in the time zone of the site that the machine is active at.
     pub now: &'a Zoned,
+}
+
+/// A first copy that begins at a time of day (PR-2).
+#[derive(Clone, Copy, Debug)]
+pub struct FirstCopy {
+    /// The time of day, in the time zone of the site that the machine is active at.
+    pub at: TimeOfDay,
+    /// Since when the machine is to be protected: it begins at the first such time after that.
+    pub since: Timestamp,
+}
+
+impl FirstCopy {
+    /// When it begins; nothing where that has come.
+    fn begins(self, now: &Zoned) -> Option<Timestamp> {
+        let since = self.since.to_zoned(now.time_zone().clone());
+        let on = |date: Date| {
+            let begins = date.to_datetime(self.at.to_jiff());
+            let begins = begins.to_zoned(now.time_zone().clone());
+            begins.map(|begins| begins.timestamp()).ok()
+        };
+        let today = on(since.date()).filter(|begins| *begins >= self.since);
+        let begins = today.or_else(|| on(since.date().saturating_add(1.day())))?;
+        (now.timestamp() < begins).then_some(begins)
+    }
 }
 
 /// Something that must hold before a machine is protected (PR-1).
@@ -167,7 +195,7 @@ fn keep(view: &ProtectView<'_>) -> ProtectStep {
     );
     match link.state {
         LinkState::None => Ensure(Effect::Related { towards }),
-        LinkState::Paused => Ensure(Effect::Seeded { towards }),
+        LinkState::Paused => seed(view, link),
         LinkState::Failed => Happened(MachineEvent::Failed),
         LinkState::ResyncRequired if !tracked => Happened(MachineEvent::TrackingLost),
         LinkState::ResyncRequired => resynchronize(view),
@@ -179,6 +207,18 @@ fn keep(view: &ProtectView<'_>) -> ProtectStep {
             pending_bytes: link.pending_bytes,
         }),
         LinkState::Replicating => replicating(view, link),
+    }
+}
+
+/// At once, or at its time of day where nothing was ever copied (PR-2).
+fn seed(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
+    let first = view.phase == MachinePhase::InitialReplication && link.points.is_empty();
+    let waits = view.first_copy.filter(|_| first);
+    match waits.and_then(|first| first.begins(view.now)) {
+        Some(begins) => Wait(WaitReason::FirstCopy { begins }),
+        None => Ensure(Effect::Seeded {
+            towards: view.towards,
+        }),
     }
 }
 
@@ -303,6 +343,7 @@ mod tests {
         phase: MachinePhase,
         link: Observed<Link>,
         claimed: bool,
+        first_copy: Option<FirstCopy>,
         now: Zoned,
     }
 
@@ -313,6 +354,7 @@ mod tests {
                 phase,
                 link: link(state),
                 claimed: true,
+                first_copy: None,
                 now,
             }
         }
@@ -329,6 +371,7 @@ mod tests {
                 failure: None,
                 resync_window: &window,
                 resync_asked: false,
+                first_copy: self.first_copy,
                 now: &self.now,
             })
         }
@@ -392,10 +435,47 @@ mod tests {
             failure: None,
             resync_window: &window,
             resync_asked: false,
+            first_copy: None,
             now: &view_case.now,
         });
         let missing = vec!["networks are mapped".to_owned()];
         assert_eq!(step, Wait(WaitReason::Prerequisites { missing }));
+    }
+
+    #[test]
+    fn a_first_copy_begins_at_its_time_of_day() {
+        // SPEC: PR-2
+        let since = "2026-03-02T12:00:00+09:00[Asia/Seoul]";
+        let first_copy = |time: &str| {
+            Some(FirstCopy {
+                at: time.parse().unwrap(),
+                since: at(since).timestamp(),
+            })
+        };
+        let begin = Ensure(Effect::Seeded {
+            towards: SiteRole::Secondary,
+        });
+        let mut case = Case::new(MachinePhase::InitialReplication, LinkState::Paused);
+        case.now = at(since);
+        assert_eq!(case.step(), begin);
+        for (time, begins) in [
+            ("22:00", "2026-03-02T22:00:00+09:00[Asia/Seoul]"),
+            ("12:00", since),
+            ("03:00", "2026-03-03T03:00:00+09:00[Asia/Seoul]"),
+        ] {
+            case.first_copy = first_copy(time);
+            case.now = at(begins);
+            assert_eq!(case.step(), begin, "{time}");
+            case.now = at("2026-03-09T11:00:00+09:00[Asia/Seoul]");
+            assert_eq!(case.step(), begin, "{time}");
+            let begins = at(begins).timestamp();
+            case.now = (begins - 1.second()).to_zoned(case.now.time_zone().clone());
+            let waits = Wait(WaitReason::FirstCopy { begins });
+            assert_eq!(case.step(), waits, "{time}");
+        }
+        // What was copied once, and what travels later, does not wait.
+        case.phase = MachinePhase::Protected;
+        assert_eq!(case.step(), begin);
     }
 
     #[test]

@@ -85,6 +85,11 @@ pub enum WaitReason {
         /// Those that do not, in words.
         missing: Vec<String>,
     },
+    /// The time of day of a first copy (PR-2).
+    FirstCopy {
+        /// When it begins.
+        begins: Timestamp,
+    },
     /// The resync window (PR-4).
     ResyncWindow {
         /// When it opens.
@@ -185,7 +190,10 @@ impl WaitReason {
             | Self::Machines { .. }
             | Self::Action { .. }
             | Self::NewerEpoch { .. } => Releaser::Progress,
-            Self::Retry { .. } | Self::Soak { .. } | Self::ResyncWindow { .. } => Releaser::Time,
+            Self::Retry { .. }
+            | Self::Soak { .. }
+            | Self::FirstCopy { .. }
+            | Self::ResyncWindow { .. } => Releaser::Time,
             Self::Site { .. }
             | Self::Replicator
             | Self::Prerequisites { .. }
@@ -232,6 +240,7 @@ impl fmt::Display for WaitReason {
             Self::Prerequisites { missing } => {
                 write!(f, "prerequisites do not hold: {}", missing.join("; "))
             }
+            Self::FirstCopy { begins } => write!(f, "the first copy begins at {begins}"),
             Self::ResyncWindow { opens } => write!(f, "the resync window opens at {opens}"),
             Self::Run => f.write_str("a run has the machine in hand"),
             Self::Mending { error } => write!(f, "a person must mend: {error}"),

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use drover_api::annotations::RESYNC_NOW;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{
-    Consistency, MachinePhase, MachineRun, ProtectedMachine, ProtectedMachineStatus, RecoveryRun,
-    ReplicationPolicySpec,
+    Consistency, InitialReplication, MachinePhase, MachineRun, ProtectedMachine,
+    ProtectedMachineStatus, RecoveryRun, ReplicationPolicySpec,
 };
 use drover_engine::decide::{
-    self, Failure, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure, TenureView,
-    WaitReason, rests,
+    self, Failure, FirstCopy, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure,
+    TenureView, WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
 use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
@@ -216,6 +216,7 @@ impl<'a> Case<'a> {
                 failure: failure.as_ref(),
                 resync_window: &self.policy.resync_window,
                 resync_asked: self.resync_asked(),
+                first_copy: self.first_copy(),
                 now: &now,
             });
             match step {
@@ -232,6 +233,14 @@ impl<'a> Case<'a> {
             }
         }
         None
+    }
+
+    fn first_copy(&self) -> Option<FirstCopy> {
+        let scheduled = self.policy.initial_replication == InitialReplication::Scheduled;
+        let at = self.policy.initial_replication_at.filter(|_| scheduled)?;
+        let made = self.machine.metadata.creation_timestamp.as_ref();
+        let since = made.map_or(self.now, |made| made.0);
+        Some(FirstCopy { at, since })
     }
 
     fn resync_asked(&self) -> bool {
@@ -310,6 +319,7 @@ impl<'a> Case<'a> {
         match wait {
             Some(WaitReason::Retry { at }) => sooner(*at),
             Some(WaitReason::ResyncWindow { opens }) => sooner(*opens),
+            Some(WaitReason::FirstCopy { begins }) => sooner(*begins),
             Some(WaitReason::Data { .. } | WaitReason::Replicator) => {
                 sooner(self.now + jiff::SignedDuration::from_secs(10));
             }

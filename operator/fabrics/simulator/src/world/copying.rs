@@ -104,7 +104,6 @@ impl World {
         self.machines[target].own_branch = false;
         let link = &mut self.links[id];
         link.live = None;
-        link.begins = None;
         link.next_point = None;
         link.state = match travel {
             Travel::Final => LinkState::Paused,

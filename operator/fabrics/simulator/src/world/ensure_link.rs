@@ -96,12 +96,6 @@ impl World {
             LinkState::Failed => return Err(failed(&link.primary)),
             _ => {}
         }
-        if link.begins.is_some() {
-            return Ok(Outcome::InProgress { percent: Some(0) });
-        }
-        if self.waits_for_its_time(id) {
-            return Ok(Outcome::Started);
-        }
         self.may_copy(id, towards, Travel::Seed)?;
         self.travel(id, Travel::Seed, towards, stamp.epoch);
         Ok(Outcome::Started)

@@ -2,7 +2,6 @@
 
 use drover_api::common::SiteRole;
 use drover_api::value::MachineName;
-use drover_api::value::TimeOfDay;
 use drover_api::{InitialReplication, ReplicationPolicySpec};
 use drover_world::LinkState;
 use jiff::Timestamp;
@@ -22,7 +21,6 @@ pub(crate) struct Policy {
     /// In bytes per second.
     pub bandwidth: Option<u64>,
     pub initial: InitialReplication,
-    pub initial_at: Option<TimeOfDay>,
 }
 
 /// How often changes are sent where a policy does not say.
@@ -43,7 +41,6 @@ impl Policy {
                 .as_ref()
                 .map(drover_api::value::Bandwidth::bytes_per_second),
             initial: spec.initial_replication,
-            initial_at: spec.initial_replication_at,
         }
     }
 }
@@ -98,8 +95,6 @@ pub(crate) struct LinkRecord {
     /// The side whose newer writes were given up by a commit or a return (SA-5).
     pub given_up: Option<SiteRole>,
     pub job: Option<Job>,
-    /// When a first copy that waits for its time of day begins.
-    pub begins: Option<Timestamp>,
     /// Since when changes are sent as they happen, or since the last change of what the guest does.
     pub live: Option<Timestamp>,
     /// What the copy holds, and the instant that this is of.

@@ -87,7 +87,6 @@ impl World {
         record.state = LinkState::Paused;
         record.live = None;
         record.next_point = None;
-        record.begins = None;
         record.paused = record.paused.or(Some(now));
         record.left = Some(behind);
         self.touch_link(link);

@@ -53,7 +53,6 @@ use time::Time;
 enum Due {
     Machine(usize),
     Making(usize),
-    Begin(usize),
     Job(usize),
     Point(usize),
     Processed(usize),
@@ -181,7 +180,6 @@ impl World {
                     self.made(id);
                 }
             }
-            Due::Begin(id) if self.links[id].begins == Some(at) => self.begin_due(id),
             Due::Job(id) => {
                 let job = self.links[id].job.as_ref();
                 if job.is_some_and(|job| job.ends == at) {

@@ -4,14 +4,13 @@ use drover_api::InitialReplication;
 use drover_api::common::SiteRole;
 use drover_fabric::{Answer, Subject};
 use drover_world::{LinkState, Outcome, Power, Stamp};
-use jiff::Timestamp;
 
+use super::World;
 use super::ensure_link::Asker;
-use super::link::{LinkRecord, Travel, side};
+use super::link::{LinkRecord, side};
 use super::machine::Image;
 use super::points::Rhythm;
 use super::refusal::{retryable, terminal};
-use super::{Due, World};
 
 impl World {
     /// The link of a machine, heard of now if never before; its policy is that of whoever asks.
@@ -57,7 +56,6 @@ impl World {
             left: None,
             given_up: None,
             job: None,
-            begins: None,
             live: None,
             applied: None,
             points: Vec::new(),
@@ -158,42 +156,6 @@ impl World {
             .origin
             .is_some_and(|origin| link.sides[side(origin)] == machine);
         own.power != Power::Absent && own.made_at.is_none() && !original && !link.adopted
-    }
-
-    /// A first copy that is to begin at a time of day waits for it.
-    pub(super) fn waits_for_its_time(&mut self, id: usize) -> bool {
-        let link = &self.links[id];
-        let first = link.applied.is_none() && link.policy.initial == InitialReplication::Scheduled;
-        let Some(time) = link.policy.initial_at.filter(|_| first) else {
-            return false;
-        };
-        let site = &self.sites[self.machines[link.source()].site];
-        let local = self.now.to_zoned(site.time_zone.to_jiff());
-        let today = local.with().time(time.to_jiff()).build();
-        let begins = today.and_then(|today| {
-            let passed = today.timestamp() <= self.now;
-            if passed {
-                today.tomorrow()?.with().time(time.to_jiff()).build()
-            } else {
-                Ok(today)
-            }
-        });
-        let Ok(begins) = begins else { return false };
-        let begins: Timestamp = begins.timestamp();
-        self.links[id].begins = Some(begins);
-        self.queue(begins, Due::Begin(id));
-        self.touch_link(id);
-        true
-    }
-
-    /// The time of a first copy has come.
-    pub(super) fn begin_due(&mut self, id: usize) {
-        self.links[id].begins = None;
-        let (towards, epoch) = (self.links[id].towards, self.links[id].epoch);
-        self.travel(id, Travel::Seed, towards, epoch);
-        if !self.path(id) {
-            self.interrupt(id);
-        }
     }
 
     /// A run does its first thing to a machine: retention is paused until it is committed or cancelled.
@@ -300,7 +262,6 @@ impl World {
         let link = &mut self.links[id];
         link.state = LinkState::None;
         link.live = None;
-        link.begins = None;
         link.next_point = None;
         link.finalized = false;
         link.paused = None;

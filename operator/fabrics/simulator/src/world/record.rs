@@ -192,7 +192,6 @@ impl World {
             let link = &self.links[id];
             let (pair, name, set) = (link.pair, link.primary.clone(), link.consistency.clone());
             let due = [
-                link.begins.map(|at| (at, Due::Begin(id))),
                 link.job.as_ref().map(|job| (job.ends, Due::Job(id))),
                 link.next_point.map(|at| (at, Due::Point(id))),
             ];

@@ -5,8 +5,8 @@ use drover_api::common::{
 };
 use drover_api::{
     BetweenPhases, Commit, CommitPolicy, DataSync, DecisionAction, Fabric, FailbackLocation,
-    FailbackPolicySpec, InitialReplication, LocationType, ReplicationPolicySpec, Request,
-    RunDecisionSpec, StandingRule, Start, StartPolicy,
+    FailbackPolicySpec, InitialReplication, LocationType, ReplicationPolicySpec, Replicator,
+    Request, RunDecisionSpec, StandingRule, Start, StartPolicy,
 };
 
 use super::codes::{
@@ -130,6 +130,16 @@ impl<'p> At<'p> {
             scheduled,
         );
         self.window(FieldPath::spec("resyncWindow"), &policy.resync_window);
+        let encryption = policy.encryption.as_ref();
+        let at_rest = encryption.is_some_and(|with| with.at_rest_key_secret_ref.is_some());
+        if at_rest && matches!(policy.replicator, Replicator::QemuBitmap(_)) {
+            self.error(
+                FIELD_NOT_APPLICABLE,
+                FieldPath::spec("encryption").field("atRestKeySecretRef"),
+                "`qemuBitmap` cannot heed `atRestKeySecretRef`: copies lie in the pool as they are",
+                "remove it, and encrypt the file system of the pool",
+            );
+        }
     }
 
     fn members(&mut self, group: &drover_api::ProtectionGroupSpec) {

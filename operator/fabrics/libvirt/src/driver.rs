@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use drover_api::common::NamespacedSecretRef;
-use drover_api::{Fabric as FabricSpec, LibvirtFabric};
+use drover_api::{Fabric as FabricSpec, LibvirtFabric, ReplicationPolicySpec};
 use drover_fabric::{Driver, Fabric, PairConfig, Replicator, SiteConfig};
 use drover_world::{ErrorClass, FabricError, pairs};
 
@@ -35,10 +35,24 @@ impl Driver for Libvirt {
         let (one, other) = (&pair.primary.spec.fabric, &pair.secondary.spec.fabric);
         let rules = pairs::of_fabrics(one, other, &pair.policy.replicator)
             .map_err(|error| refused(error.to_string(), error.hint))?;
+        can_be_heeded(pair.policy)?;
         let movers = [mover(pair.primary)?, mover(pair.secondary)?];
         let replicator = LibvirtPair::new(pair, movers, rules)?;
         Ok(Arc::new(replicator))
     }
+}
+
+/// What a policy asks for and would not get is refused, not passed over.
+fn can_be_heeded(policy: &ReplicationPolicySpec) -> Result<(), FabricError> {
+    let encryption = policy.encryption.as_ref();
+    if encryption.is_some_and(|encryption| encryption.at_rest_key_secret_ref.is_some()) {
+        return Err(refused(
+            "encryption.atRestKeySecretRef cannot be heeded by this pair: copies lie in the pool as they are"
+                .into(),
+            "leave it out, and encrypt the file system of the pool",
+        ));
+    }
+    Ok(())
 }
 
 pub(crate) fn refused(message: String, hint: &str) -> FabricError {

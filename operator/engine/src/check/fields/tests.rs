@@ -167,6 +167,19 @@ fn the_first_copy_has_a_time_when_it_is_scheduled() {
 }
 
 #[test]
+fn copies_that_would_not_be_encrypted_are_not_promised_to_be() {
+    // SPEC: PR-8
+    let policy = "ReplicationPolicy/gold";
+    let key = json!({ "atRestKeySecretRef": { "name": "key" } });
+    let world = World::example().set(policy, "/spec/encryption", key);
+    assert!(world.found().is_empty());
+    let world = world.set(policy, "/spec/replicator", json!({ "qemuBitmap": {} }));
+    let path = "spec.encryption.atRestKeySecretRef";
+    let expected = format!("error field-not-applicable {policy} {path}");
+    assert!(world.found().contains(&expected), "{:?}", world.found());
+}
+
+#[test]
 fn a_location_names_a_place_when_it_is_another_one() {
     // SPEC: FB-4
     let policy = "FailbackPolicy/home-again";

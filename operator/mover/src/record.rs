@@ -24,6 +24,9 @@ pub struct Record {
     pub held: bool,
     /// The epoch of its fence.
     pub fenced: Option<u64>,
+    /// The seal of its disks when it was stopped or fenced, until it starts again: what was written later was
+    /// written by somebody else.
+    pub stopped: Option<String>,
     /// The last start that was asked for.
     pub start: Option<Start>,
     /// Whether it ran when it was last seen; what ran starts again with its host, unless it is held.
@@ -71,6 +74,8 @@ pub struct Made {
     pub on: BTreeMap<String, PathBuf>,
     /// The seal of the disks that it was made from, where that was everything they held.
     pub seal: Option<String>,
+    /// The checkpoint at the other side whose instant those disks hold at least.
+    pub agreed: Option<String>,
     /// The checkpoint that was made before its guest ran first: what changed since is known.
     pub checkpoint: Option<String>,
     /// Whether it stands: until then making it may be begun again.
@@ -113,6 +118,9 @@ pub struct Half {
     pub points: Vec<PointKept>,
     /// The checkpoint at the source whose instant the newest layer is.
     pub agreed: Option<String>,
+    /// The checkpoint at this side since which what the copy is based on was written to, too: until that was
+    /// made good, what its bitmaps remember travels as well.
+    pub own: Option<String>,
     /// What the copy is based on where a machine stood before: if that is written to, the files above it are
     /// of no use.
     #[serde(default)]
@@ -123,6 +131,9 @@ pub struct Half {
     pub quiesced_at: Option<Timestamp>,
     /// The side where the machine was when it was first protected.
     pub origin: SiteRole,
+    /// Whether the copy began with a machine that stood here: it may be defined anew.
+    #[serde(default)]
+    pub adopted: bool,
 }
 
 /// The last changes of a machine that was stopped.
@@ -179,10 +190,22 @@ impl Half {
             layers: BTreeMap::new(),
             points: Vec::new(),
             agreed: None,
+            own: None,
             base: None,
             litter: Vec::new(),
             quiesced_at: None,
             origin: towards.other(),
+            adopted: false,
+        }
+    }
+
+    /// A copy that is not under way is asked for again, or a person learns why it cannot be.
+    pub fn pause(&mut self) {
+        if matches!(
+            self.state,
+            LinkState::Seeding | LinkState::Resynchronizing | LinkState::Replicating
+        ) {
+            self.state = LinkState::Paused;
         }
     }
 
@@ -203,6 +226,7 @@ impl Half {
         }
         self.points.clear();
         self.agreed = None;
+        self.own = None;
         self.last = None;
         self.base = Some(base);
     }

@@ -69,6 +69,7 @@ impl LibvirtPair {
                 .as_ref()
                 .map(drover_api::value::Bandwidth::bytes_per_second),
             compression: policy.compression,
+            initial: policy.initial_replication,
             pool: declared(pair.secondary)?.pool.clone(),
         };
         Ok(Self {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use drover_api::common::{SitePair, SiteRole};
 use drover_api::value::{MachineName, NetworkName};
-use drover_api::{Capacity, Right};
+use drover_api::{Capacity, InitialReplication, Right};
 use drover_fabric::{InstanceKey, InstanceSeen, LinkGoal, Materialize, SiteGoal, Subject};
 use drover_world::Link;
 use jiff::Timestamp;
@@ -118,6 +118,9 @@ pub struct Terms {
     pub bandwidth: Option<u64>,
     /// Whether what travels is compressed.
     pub compression: bool,
+    /// What the first copy begins from.
+    #[serde(default)]
+    pub initial: InitialReplication,
     /// Storage pool for the copies.
     pub pool: Option<String>,
 }
@@ -271,9 +274,20 @@ pub enum Agreement {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agreed {
-    /// Since which checkpoint the machine that was made there differs from what it was made from, and the
-    /// seal of the disks that this was taken from: where they are as they were then, only changes travel.
-    pub since: Option<(String, String)>,
+    /// How the machine that was made there parted from what it was made of, where that is known.
+    pub parting: Option<Parting>,
+}
+
+/// How a machine that was made of a copy parted from the one that the copy was of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parting {
+    /// The checkpoint that was made before it ran first: what it wrote since is known.
+    pub checkpoint: String,
+    /// The seal of the disks at the other side, where it was made of everything that they held.
+    pub seal: Option<String>,
+    /// The checkpoint at the other side whose instant it was made of.
+    pub agreed: Option<String>,
 }
 
 /// Disks are borrowed, of several machines at one instant.

@@ -42,9 +42,27 @@ pub async fn create(path: &Path, size: u64) -> Result<(), ImageError> {
 /// # Errors
 /// When the file exists or cannot be made; when `on` is not there.
 pub async fn overlay(path: &Path, on: &Path, format: &str) -> Result<(), ImageError> {
+    above(path, on, format, None).await
+}
+
+/// As [`overlay`], of another size in bytes: what `on` does not reach reads as zeroes.
+///
+/// # Errors
+/// As [`overlay`].
+pub async fn larger_overlay(
+    path: &Path,
+    on: &Path,
+    format: &str,
+    size: u64,
+) -> Result<(), ImageError> {
+    above(path, on, format, Some(size)).await
+}
+
+async fn above(path: &Path, on: &Path, format: &str, size: Option<u64>) -> Result<(), ImageError> {
     let on = absolute(on)?;
     let fresh = Fresh::claim(path).await?;
-    let arguments: [&OsStr; 11] = [
+    let size = size.map(|size| size.to_string());
+    let fixed: [&OsStr; 11] = [
         "create".as_ref(),
         "-q".as_ref(),
         "-f".as_ref(),
@@ -57,6 +75,8 @@ pub async fn overlay(path: &Path, on: &Path, format: &str) -> Result<(), ImageEr
         format.as_ref(),
         fresh.path(),
     ];
+    let mut arguments = fixed.to_vec();
+    arguments.extend(size.as_ref().map(AsRef::<OsStr>::as_ref));
     succeed(QEMU_IMG, &arguments, path).await?;
     fresh.keep();
     Ok(())

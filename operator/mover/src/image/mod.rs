@@ -13,7 +13,7 @@ mod program;
 mod publish;
 mod served;
 
-pub use change::{check, commit, create, overlay, rebase};
+pub use change::{check, commit, create, larger_overlay, overlay, rebase};
 pub use error::ImageError;
 pub use info::{Bitmap, Info, info};
 pub use publish::publish;

@@ -4,7 +4,7 @@
 //! its files as they lie there, and nothing is started for it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +97,20 @@ impl Site {
             running.agent_connected() == Some(true)
         };
         Ok(Described { xml, agent, disks })
+    }
+
+    /// The files of a machine's disks, of those that are copied.
+    pub(super) async fn copied_disks(
+        &self,
+        host: &Host,
+        machine: &MachineName,
+    ) -> Result<BTreeMap<String, PathBuf>, FabricError> {
+        let xml = host.xml(machine.as_str(), Which::Persistent).await?;
+        let disks = Domain::parse(&xml)?.disks().into_iter();
+        Ok(disks
+            .filter(is_copied)
+            .filter_map(|disk| Some((disk.target, disk.path?)))
+            .collect())
     }
 
     /// Lends disks of several machines at one instant.
@@ -312,7 +326,7 @@ impl Site {
             if !one.disks.contains(&disk.target) {
                 continue;
             }
-            let bitmaps = bitmaps_since(disk, one.from.as_deref()).await?;
+            let bitmaps = bitmaps_since(&disk.path, one.from.as_deref()).await?;
             let mut changed = Vec::new();
             // One server tells of one bitmap.
             let servers = bitmaps
@@ -452,14 +466,14 @@ pub(super) fn is_copied(disk: &Disk) -> bool {
 }
 
 /// The bitmaps that say together what changed since a checkpoint; none where one of them is broken.
-async fn bitmaps_since(
-    disk: &DiskDescribed,
+pub(super) async fn bitmaps_since(
+    disk: &Path,
     from: Option<&str>,
 ) -> Result<Vec<String>, FabricError> {
     let Some(from) = from else {
         return Ok(Vec::new());
     };
-    let known = image::info(&disk.path).await?.bitmaps;
+    let known = image::info(disk).await?.bitmaps;
     let ours: Vec<_> = known
         .into_iter()
         .filter(|bitmap| bitmap.name.starts_with(CHECKPOINT))

@@ -1,7 +1,8 @@
-//! Links are taken up, turned, committed, let go.
+//! Links are taken up, committed, let go.
 
 use std::sync::Arc;
 
+use drover_api::InitialReplication;
 use drover_api::common::SiteRole;
 use drover_api::value::MachineName;
 use drover_fabric::{Answer, LinkGoal};
@@ -12,11 +13,12 @@ use drover_world::{FabricError, LinkState, Outcome};
 use tracing::info;
 
 use super::Site;
+use super::begin::base_on;
 use super::jobs::Lane;
 use super::power::is_off;
 use super::pull::What;
 use super::refusal::{not_late, retryable, terminal};
-use crate::record::{Base, Half, Last, Record};
+use crate::record::{Half, Last, Record};
 
 impl Site {
     /// Makes it so for a link.
@@ -103,10 +105,15 @@ impl Site {
             .half
             .as_ref()
             .is_some_and(|half| half.origin == ask.role);
-        if record.made.is_none() && !original && self.find(machine.as_str()).await?.is_some() {
+        let found = self.find(machine.as_str()).await?;
+        let adopts = ask.terms.initial == InitialReplication::ExistingCopy
+            && record.made.is_none()
+            && !original;
+        if record.made.is_none() && !original && !adopts && found.is_some() {
             return Err(terminal(
                 format!("a machine {machine} is there already, and Drover did not make it"),
-                "give the copy another name, or remove the other machine",
+                "give the copy another name, remove the other machine, or declare \
+                 `initialReplication: ExistingCopy`",
             ));
         }
         let peer = self.peer(&ask.terms, ask.role)?;
@@ -116,6 +123,16 @@ impl Site {
         let described: Described = peer.call(path::DESCRIBE, &source).await?;
         copyable(&source.machine, &described, &ask.subject.excluded_disks)?;
         nothing_forgotten(&source.machine, &described, &ask.subject.excluded_disks)?;
+        let autostart = found.as_ref().is_some_and(|(_, seen)| seen.autostart);
+        let stands = found.as_ref().map(|(host, _)| *host).filter(|_| adopts);
+        let excluded = &ask.subject.excluded_disks;
+        let former = record.half.as_ref();
+        let kept = adopts && found.is_none() && former.is_some_and(|half| !half.layers.is_empty());
+        let existing = if adopts && !kept {
+            Some(self.existing(machine, found, &described, excluded).await?)
+        } else {
+            None
+        };
         let turn = record.half.as_ref().map_or(1, |half| half.turn + 1);
         let agree = Agree {
             asker: ask.asker.clone(),
@@ -131,79 +148,39 @@ impl Site {
             if let Some(former) = former {
                 half.origin = former.origin;
                 half.committed = former.committed;
-                // What an earlier protection left is the base of nothing.
-                let files = former.layers.into_values().flatten();
-                half.litter = former.litter.into_iter().chain(files).collect();
+                half.litter = former.litter;
+                if kept {
+                    half.layers = former.layers;
+                } else {
+                    // What an earlier protection left is the base of nothing.
+                    half.litter.extend(former.layers.into_values().flatten());
+                }
             }
             half.turn = turn;
             half.epoch = ask.asker.epoch;
             half.state = LinkState::Paused;
             half.described = Some(described);
+            half.adopted = existing.is_some();
+            record.autostart |= half.adopted && autostart;
+            if let Some(base) = existing {
+                base_on(&mut half, base);
+            }
             record.half = Some(half);
         })?;
+        if let Some(host) = stands {
+            host.set_autostart(machine.as_str(), false).await?;
+        }
         info!(%machine, "its copy will be kept here");
         Ok(Outcome::Reached)
     }
 
-    /// The other side takes up, turns or lets go of a link.
-    pub(super) async fn agree(&self, ask: Agree) -> Result<Agreed, FabricError> {
-        let machine = ask.subject.at(ask.role).clone();
-        let record = self.store.get(&machine);
-        let recorded = record.half.as_ref().map_or(0, |half| half.epoch);
-        not_late(recorded, &ask.asker)?;
-        let Agreement::Flows { towards, turn } = ask.to else {
-            self.let_go_of_source(&machine, &ask.asker).await?;
-            return Ok(Agreed::default());
-        };
-        if let Some(half) = &record.half
-            && half.turn > turn
-        {
-            return Err(terminal(
-                format!("data of {machine} was turned since"),
-                "look which way it flows, and ask for that",
-            ));
-        }
-        if let Some(half) = &record.half
-            && half.left.is_some()
-        {
-            return Err(terminal(
-                format!(
-                    "the failover of {machine} is not committed; nothing else travels before it"
-                ),
-                "commit or cancel the failover first",
-            ));
-        }
-        let (host, seen) = self.must_find(machine.as_str()).await?;
-        let autostart = seen.autostart || record.autostart;
-        if seen.autostart {
-            host.set_autostart(machine.as_str(), false).await?;
-        }
-        let ran = !is_off(&seen);
-        let since = self.store.change(&machine, |record| {
-            record.autostart = autostart;
-            record.ran = ran && !record.held;
-            let mut half = match record.half.take() {
-                Some(half) => half,
-                None => Half::new(ask.subject.clone(), ask.role, towards, ask.terms.clone()),
-            };
-            half.turn = turn;
-            half.towards = towards;
-            half.epoch = ask.asker.epoch;
-            half.subject = ask.subject;
-            half.terms = ask.terms;
-            half.state = LinkState::Paused;
-            half.points.clear();
-            half.last = None;
-            half.agreed = None;
-            record.half = Some(half);
-            let made = record.made.as_ref()?;
-            Some((made.checkpoint.clone()?, made.seal.clone()?))
-        })?;
-        Ok(Agreed { since })
-    }
-
     /// What flows here, and is brought over now if it was not yet.
-    async fn brought(self: &Arc<Self>, machine: &MachineName, half: &Half, what: What) -> Answer {
+    pub(super) async fn brought(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        half: &Half,
+        what: What,
+    ) -> Answer {
         if half.left.is_some() {
             self.returned(machine, half).await?;
         }
@@ -313,6 +290,7 @@ impl Site {
             half.in_run = false;
             half.last = None;
             half.agreed = None;
+            half.own = None;
             half.points.clear();
             half.base = None;
             half.state = LinkState::Paused;
@@ -327,90 +305,6 @@ impl Site {
         Ok(Outcome::Reached)
     }
 
-    /// Data flows to this side from now on: what was left here is the base of the copy.
-    async fn reverse(
-        self: &Arc<Self>,
-        machine: &MachineName,
-        half: Half,
-        ask: EnsureLink,
-        towards: SiteRole,
-    ) -> Answer {
-        if half.towards == towards && half.role == towards {
-            return self.brought(machine, &half, What::Seed).await;
-        }
-        let found = self.find(machine.as_str()).await?;
-        if found.as_ref().is_some_and(|(_, seen)| !is_off(seen)) {
-            return Err(retryable(
-                format!("{machine} runs where the copy would be written"),
-                "stop it there first",
-            ));
-        }
-        let peer = self.peer(&ask.terms, ask.role)?;
-        let turn = half.turn + 1;
-        let agree = Agree {
-            asker: ask.asker.clone(),
-            subject: ask.subject.clone(),
-            terms: ask.terms.clone(),
-            role: ask.role.other(),
-            to: Agreement::Flows { towards, turn },
-        };
-        let agreed: Agreed = peer.call(path::AGREE, &agree).await?;
-        let source = Named {
-            machine: ask.subject.at(ask.role.other()).clone(),
-        };
-        let described: Described = peer.call(path::DESCRIBE, &source).await?;
-        let record = self.store.get(machine);
-        let own = match &found {
-            Some((host, _)) => {
-                let xml = host
-                    .xml(machine.as_str(), crate::host::Which::Persistent)
-                    .await?;
-                crate::domain::Domain::parse(&xml)?.disks()
-            }
-            None => Vec::new(),
-        };
-        let here: std::collections::BTreeMap<_, _> = own
-            .into_iter()
-            .filter(super::lend::is_copied)
-            .filter_map(|disk| Some((disk.target, disk.path?)))
-            .collect();
-        let seal = Self::seal(here.values()).ok();
-        let since = agreed
-            .since
-            .filter(|(_, made_from)| seal.as_ref() == Some(made_from));
-        let leaves = record.made.is_some() && half.origin != half.role;
-        if let (true, Some((host, _))) = (leaves, &found) {
-            // What Drover made is defined anew when it is needed; its disks stay as the base (FB-6).
-            host.undefine(machine.as_str()).await?;
-        }
-        let base = seal.map(|seal| Base {
-            files: here.clone(),
-            seal,
-        });
-        self.store.change(machine, |record| {
-            record.made = None;
-            record.ran = false;
-            record.held = true;
-            let Some(half) = &mut record.half else { return };
-            half.base = base;
-            for (disk, path) in here {
-                let files = half.layers.entry(disk).or_default();
-                if files.last() != Some(&path) {
-                    // What was there before is below it.
-                    files.push(path);
-                }
-            }
-            half.turn = turn;
-            half.towards = towards;
-            half.state = LinkState::Paused;
-            half.finalized = true;
-            half.described = Some(described);
-            half.agreed = since.map(|(checkpoint, _)| checkpoint);
-            half.last = None;
-        })?;
-        self.begin_pull(machine, What::Seed)
-    }
-
     async fn unrelate(
         self: &Arc<Self>,
         machine: &MachineName,
@@ -423,6 +317,12 @@ impl Site {
         };
         if half.holds() {
             self.jobs.abort(machine, Lane::Copy);
+            if half.adopted
+                && record.autostart
+                && let Some((host, _)) = self.find(machine.as_str()).await?
+            {
+                host.set_autostart(machine.as_str(), true).await?;
+            }
             self.store.change(machine, |record| {
                 over(record, asker);
                 let made = record.made.is_some();
@@ -442,7 +342,7 @@ impl Site {
         Ok(Outcome::Reached)
     }
 
-    async fn let_go_of_source(
+    pub(super) async fn let_go_of_source(
         &self,
         machine: &MachineName,
         asker: &Asker,
@@ -511,6 +411,7 @@ fn over(record: &mut Record, asker: &Asker) {
         half.finalized = false;
         half.last = None;
         half.agreed = None;
+        half.own = None;
         half.points.clear();
         half.in_run = false;
         half.left = None;

@@ -72,7 +72,7 @@ impl Site {
                     "look who started it, and stop it first",
                 ));
             }
-            if record.made.is_none() && half.origin != half.role {
+            if record.made.is_none() && half.origin != half.role && !half.adopted {
                 return Err(stranger(machine));
             }
         }
@@ -82,8 +82,9 @@ impl Site {
                 "reverse its replication before it is made anew",
             ));
         }
-        self.acceptable(&found.is_some(), &ask.with).await?;
+        self.acceptable(found.is_some(), &ask.with).await?;
         let (on, seal) = self.source_of(half, &ask.with).await?;
+        let agreed = half.agreed.clone().filter(|_| on == half.top());
         self.jobs.abort(machine, Lane::Copy);
         let epoch = ask.asker.epoch;
         let files = self.files_above(machine, &on, "made")?;
@@ -97,6 +98,7 @@ impl Site {
                 files: files.clone(),
                 on: on.clone(),
                 seal,
+                agreed,
                 checkpoint: None,
                 stands: false,
             };
@@ -170,6 +172,7 @@ impl Site {
                 files: files.clone(),
                 on: on.clone(),
                 seal: None,
+                agreed: None,
                 checkpoint: None,
                 stands: false,
             };
@@ -279,6 +282,10 @@ impl Site {
             self.place(named).await?
         };
         missing_here(&domain)?;
+        if half.adopted && found.is_some() && !making.with.drill {
+            // It has another number; its disks stay.
+            host.undefine(&making.domain).await?;
+        }
         host.define(&domain.to_xml()).await?;
         host.set_autostart(&making.domain, false).await?;
         Ok(())
@@ -291,14 +298,14 @@ impl Site {
         let original = record
             .half
             .as_ref()
-            .is_some_and(|half| half.origin == half.role);
+            .is_some_and(|half| half.origin == half.role || half.adopted);
         if found.is_some() && record.made.is_none() && !original && !ask.with.drill {
             return Err(stranger(&ask.machine));
         }
-        self.acceptable(&found.is_some(), &ask.with).await
+        self.acceptable(found.is_some(), &ask.with).await
     }
 
-    async fn acceptable(&self, there: &bool, with: &Materialize) -> Result<(), FabricError> {
+    async fn acceptable(&self, there: bool, with: &Materialize) -> Result<(), FabricError> {
         let elsewhere = with.location.kind == LocationType::Alternate;
         if elsewhere && !there && !with.location.create_if_missing {
             return Err(terminal(

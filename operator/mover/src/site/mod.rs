@@ -4,8 +4,12 @@
 //! | --- | --- |
 //! | `power` | machines stop, start, are fenced |
 //! | `make` | machines are made of copies, for production and for drills |
-//! | `link` | links are taken up, turned, committed, let go |
+//! | `link` | links are taken up, committed, let go |
+//! | `turn` | which way data flows |
+//! | `begin` | what a first copy begins from |
 //! | `pull` | changes are brought here, and become recovery points |
+//! | `copy` | one disk's way from a loan to a file |
+//! | `ladder` | what has to travel, by what both sides remember |
 //! | `lend` | the other side: disks of one instant for who pulls |
 //! | `keep` | points go by retention, files that nothing needs go |
 //! | `sight` | what is there |
@@ -13,8 +17,11 @@
 //! | `jobs` | what takes longer than an answer may |
 //! | `refusal` | ways to say no |
 
+mod begin;
+mod copy;
 mod jobs;
 mod keep;
+mod ladder;
 mod lend;
 mod link;
 mod make;
@@ -23,9 +30,10 @@ mod pull;
 mod refusal;
 mod routes;
 mod sight;
+mod turn;
 mod wake;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +47,7 @@ use drover_world::FabricError;
 
 use crate::host::{DomainSeen, Host};
 use crate::store::Store;
+use crate::transfer::Throttles;
 use jobs::Jobs;
 use lend::Loans;
 use refusal::{retryable, terminal};
@@ -70,6 +79,8 @@ pub struct Site {
     live: Mutex<BTreeMap<MachineName, Live>>,
     /// The other movers that were spoken to.
     peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
+    /// What holds copies to the bandwidth of their policy.
+    throttles: Throttles,
 }
 
 /// What is known of a machine for as long as this process runs.
@@ -116,6 +127,7 @@ impl Site {
             loans: Mutex::default(),
             live: Mutex::default(),
             peers: Mutex::default(),
+            throttles: Throttles::default(),
         }))
     }
 
@@ -225,9 +237,9 @@ impl Site {
 
     /// The seal of files: it is another as soon as one of them was written to.
     fn seal<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<String, FabricError> {
-        use std::fmt::Write as _;
         use std::os::unix::fs::MetadataExt as _;
-        let mut seal = String::new();
+        // In whatever order they are listed.
+        let mut seal = BTreeSet::new();
         for file in files {
             let meta = std::fs::metadata(file).map_err(|error| {
                 retryable(
@@ -237,9 +249,8 @@ impl Site {
             })?;
             let (ino, size) = (meta.ino(), meta.size());
             let (seconds, nanos) = (meta.mtime(), meta.mtime_nsec());
-            // Writing to a string does not fail.
-            let _ = write!(seal, "{ino}:{size}:{seconds}.{nanos:09} ");
+            seal.insert(format!("{ino}:{size}:{seconds}.{nanos:09}"));
         }
-        Ok(seal.trim_end().to_owned())
+        Ok(Vec::from_iter(seal).join(" "))
     }
 }

@@ -7,6 +7,7 @@ use drover_api::value::MachineName;
 use drover_fabric::{Answer, SiteGoal};
 use drover_libvirt::protocol::{Asker, Ensure};
 use drover_world::{FabricError, Outcome};
+use tracing::debug;
 
 use super::Site;
 use super::jobs::Lane;
@@ -54,6 +55,7 @@ impl Site {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
+            self.note_stopped(host, &machine).await;
             return Ok(Outcome::Reached);
         }
         self.jobs.abort(&machine, Lane::Power);
@@ -76,6 +78,7 @@ impl Site {
                     }
                     tokio::time::sleep(LOOK).await;
                 }
+                site.note_stopped(&host, &name).await;
                 site.store.touch();
                 Ok(())
             })
@@ -93,6 +96,7 @@ impl Site {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
+            self.note_stopped(host, &machine).await;
             return Ok(Outcome::Reached);
         }
         if self.jobs.doing(&machine, Lane::Power).as_deref() != Some("fence") {
@@ -104,9 +108,28 @@ impl Site {
                 host.set_autostart(name.as_str(), false).await?;
                 host.destroy(name.as_str()).await?;
                 site.forget_loans_of(&name);
+                site.note_stopped(&host, &name).await;
                 site.store.touch();
                 Ok(())
             })
+    }
+
+    /// How its disks are now that it is off, the first time that this is asked since it ran.
+    async fn note_stopped(&self, host: &Host, machine: &MachineName) {
+        if self.store.get(machine).stopped.is_some() {
+            return;
+        }
+        let sealed = async {
+            let disks = self.copied_disks(host, machine).await?;
+            let seal = Self::seal(disks.values())?;
+            self.store
+                .change(machine, |record| record.stopped = Some(seal))?;
+            Ok::<_, FabricError>(())
+        };
+        if let Err(error) = sealed.await {
+            // Then both sides are compared.
+            debug!(%machine, %error, "how its disks are is not known");
+        }
     }
 
     async fn start(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
@@ -193,6 +216,7 @@ impl Site {
         seen: DomainSeen,
     ) -> Result<(), FabricError> {
         let domain = machine.as_str();
+        self.store.change(machine, |record| record.stopped = None)?;
         if let Some(live) = self.live().get_mut(machine) {
             live.healthy = false;
             live.running_since = None;

@@ -3,9 +3,10 @@
 //! What travels is written beside what is here already, into files that are called `.part` until they are whole
 //! and on disk. Only when the record says that they are there the other side forgets what it remembered of them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +15,21 @@ use drover_fabric::Answer;
 use drover_libvirt::call::Caller;
 use drover_libvirt::protocol::{Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, path};
 use drover_world::{ErrorClass, FabricError, LinkState};
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Site;
+use super::copy::{Brought, DiskCopy, Lender};
 use super::jobs::{Lane, Percent};
+use super::ladder::{Target, rung};
+use super::lend::bitmaps_since;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::image::{self, Served};
 use crate::nbd::{Client, Wishes};
 use crate::record::{Base, Half, Last, PointKept};
-use crate::transfer::{Copied, Dirty, Options, TargetState, Transfer};
+use crate::transfer::{Dirty, Progress};
 
 /// What is brought here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +59,6 @@ impl What {
 const ATTEMPTS: u32 = 5;
 const AGAIN: Duration = Duration::from_secs(1);
 
-const ALLOCATION: &str = "base:allocation";
-
 impl Site {
     pub(super) fn begin_pull(self: &Arc<Self>, machine: &MachineName, what: What) -> Answer {
         let (site, name) = (Arc::clone(self), machine.clone());
@@ -74,7 +75,11 @@ impl Site {
                             tokio::time::sleep(AGAIN).await;
                             attempt += 1;
                         }
-                        ended => return ended,
+                        Err(error) => {
+                            site.change_half(&name, Half::pause)?;
+                            return Err(error);
+                        }
+                        Ok(()) => return Ok(()),
                     }
                 }
             })
@@ -115,6 +120,10 @@ impl Site {
                 }
                 Err(error) => {
                     warn!(%machine, %error, "changes were not brought over");
+                    if error.class == ErrorClass::Terminal {
+                        // Who asks next learns why.
+                        self.change_half(machine, Half::pause)?;
+                    }
                     failed = Some(error);
                     None
                 }
@@ -149,9 +158,15 @@ impl Site {
             live.asked_at = Some(Instant::now());
         }
         self.look_at_base(machine)?;
+        if what == What::Seed {
+            self.take_up_seeds(machine).await?;
+        }
         self.change_half(machine, |half| {
             match what {
-                What::Seed if half.layers.is_empty() || half.agreed.is_some() => {
+                // Until it was complete once it is the first copy, whatever it begins with.
+                What::Seed
+                    if half.layers.is_empty() || half.agreed.is_some() || !half.finalized =>
+                {
                     half.state = LinkState::Seeding;
                 }
                 What::Seed | What::Resync => half.state = LinkState::Resynchronizing,
@@ -164,6 +179,7 @@ impl Site {
             }
             if what == What::Resync {
                 half.agreed = None;
+                half.own = None;
             }
             if matches!(what, What::Seed | What::Resync) {
                 half.in_run = false;
@@ -204,33 +220,45 @@ impl Site {
             self.change_half(machine, |half| {
                 half.state = LinkState::ResyncRequired;
                 half.agreed = None;
+                half.own = None;
             })?;
             return Err(retryable(
                 format!("what changed on {machine} is not known any more"),
                 "both sides are compared in the policy's resync window",
             ));
         }
+        let ours = self.written_here(half).await?;
+        let rate = half.terms.bandwidth.and_then(NonZeroU64::new);
+        let throttle = self.throttles.of(&link_of(half), rate);
         let mut parts = Vec::new();
         for disk in &lent.disks {
+            let own = ours.get(&disk.target);
+            let rung = rung(known, target(half, &disk.target, own));
             let file = self.new_file(machine, &disk.target)?;
             let part = file.with_extension("qcow2.part");
-            let base = half.layers.get(&disk.target).and_then(|files| files.last());
-            match base {
-                Some(base) => {
-                    let format = image::info(base).await?.format;
-                    image::overlay(&part, base, &format).await?;
-                }
-                None => image::create(&part, disk.size).await?,
-            }
-            let way = match base {
-                None => Way::Whole,
-                Some(_) if known => Way::Changes,
-                Some(_) => Way::Compare,
+            self.layer(machine, half, disk, &part).await?;
+            let copy = DiskCopy {
+                from: Lender {
+                    peer,
+                    loan: &lent.loan,
+                    compressed: half.terms.compression,
+                },
+                disk,
+                into: &part,
+                socket: self.socket("part"),
+                rung,
+                ours: own,
+                throttle: Arc::clone(&throttle),
             };
-            let copied = self.copy(peer, half, lent, disk, &part, way, percent).await;
-            if let Err(error) = copied {
-                let _ = tokio::fs::remove_file(&part).await;
-                return Err(error);
+            match copy.run(|done| self.say(machine, percent, done)).await {
+                Ok(Brought { copied, travelled }) => {
+                    let disk = &disk.target;
+                    info!(%machine, disk, %rung, travelled, written = copied.written, "it is here");
+                }
+                Err(error) => {
+                    let _ = tokio::fs::remove_file(&part).await;
+                    return Err(error);
+                }
             }
             parts.push((disk.target.clone(), part, file));
         }
@@ -242,76 +270,81 @@ impl Site {
         Ok(files)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all that one disk's copy is made from"
-    )]
-    async fn copy(
+    /// A file that a disk is brought into: above what is here, and as large as the disk is now.
+    async fn layer(
         &self,
-        peer: &Caller,
+        machine: &MachineName,
         half: &Half,
-        lent: &LentOne,
         disk: &LentDisk,
-        part: &std::path::Path,
-        way: Way,
-        percent: &Percent,
-    ) -> Result<Copied, FabricError> {
-        let served = Served::writable(part, &self.socket("part")).await?;
-        let target =
-            Client::connect(&served.address(), &Wishes::new("").context(ALLOCATION)).await?;
-        let mut wishes = Wishes::new(disk.export.clone()).context(ALLOCATION);
-        for (_, context) in disk
-            .changed
-            .iter()
-            .filter(|(stream, _)| *stream == disk.target)
-        {
-            wishes = wishes.context(context.clone());
+        part: &Path,
+    ) -> Result<(), FabricError> {
+        let base = half.layers.get(&disk.target).and_then(|files| files.last());
+        let Some(base) = base else {
+            return Ok(image::create(part, disk.size).await?);
+        };
+        let info = image::info(base).await?;
+        match disk.size.cmp(&info.virtual_size) {
+            Ordering::Equal => image::overlay(part, base, &info.format).await?,
+            Ordering::Greater => {
+                image::larger_overlay(part, base, &info.format, disk.size).await?;
+            }
+            Ordering::Less => {
+                return Err(terminal(
+                    format!(
+                        "the disk {} of {machine} shrank from {} to {} bytes",
+                        disk.target, info.virtual_size, disk.size
+                    ),
+                    "enlarge it again; or let go of the machine with its copy, and protect it anew",
+                ));
+            }
         }
-        let source = enter(peer, lent, &disk.target, &wishes).await?;
-        let options = Options {
-            bytes_per_second: half.terms.bandwidth.and_then(NonZeroU64::new),
-            target: match way {
-                Way::Whole => TargetState::Fresh,
-                Way::Changes | Way::Compare => TargetState::Unknown,
-            },
-            ..Options::default()
-        };
-        let transfer = Transfer::new(&source, &target, options)?;
-        let mut seen = transfer.progress();
-        let copy: BoxFuture<'_, Result<Copied, FabricError>> = Box::pin(async {
-            match way {
-                Way::Whole => transfer.full().await.map_err(FabricError::from),
-                Way::Compare => transfer.resync().await.map_err(FabricError::from),
-                Way::Changes => {
-                    let dirty = changed(peer, lent, disk, &source).await?;
-                    self.missing(half, dirty.bytes());
-                    transfer.delta(&dirty).await.map_err(FabricError::from)
-                }
-            }
-        });
-        let watch: BoxFuture<'_, ()> = Box::pin(async {
-            while seen.changed().await.is_ok() {
-                let now = *seen.borrow();
-                let done = (now.done * 100).checked_div(now.total).unwrap_or(0);
-                percent.send_replace(u8::try_from(done).ok());
-            }
-            std::future::pending::<()>().await;
-        });
-        let copied = tokio::select! {
-            copied = copy => copied,
-            () = watch => Err(retryable("the copy ended", "")),
-        };
-        drop(transfer);
-        source.disconnect().await;
-        target.disconnect().await;
-        served.end().await?;
-        copied
+        Ok(())
     }
 
-    fn missing(&self, half: &Half, bytes: u64) {
-        let machine = half.subject.at(half.role);
+    /// What was written to what the copy is based on, disk by disk, where its bitmaps remember all of it.
+    async fn written_here(&self, half: &Half) -> Result<BTreeMap<String, Dirty>, FabricError> {
+        let mut written = BTreeMap::new();
+        let (Some(own), Some(base)) = (&half.own, &half.base) else {
+            return Ok(written);
+        };
+        for (disk, file) in &base.files {
+            let bitmaps = bitmaps_since(file, Some(own)).await?;
+            if bitmaps.is_empty() {
+                continue;
+            }
+            match self.union_of(file, &bitmaps).await {
+                Ok(dirty) => drop(written.insert(disk.clone(), dirty)),
+                Err(error) => info!(disk, %error, "what was written here is not known"),
+            }
+        }
+        Ok(written)
+    }
+
+    async fn union_of(&self, file: &Path, bitmaps: &[String]) -> Result<Dirty, FabricError> {
+        let mut dirty = Dirty::default();
+        for bitmap in bitmaps {
+            dirty = dirty.union(&self.bitmap(file, bitmap).await?);
+        }
+        Ok(dirty)
+    }
+
+    async fn bitmap(&self, file: &Path, bitmap: &str) -> Result<Dirty, FabricError> {
+        let format = image::info(file).await?.format;
+        let served = Served::readonly(file, &format, Some(bitmap), &self.socket("own")).await?;
+        let context = format!("qemu:dirty-bitmap:{bitmap}");
+        let wishes = Wishes::new("").context(context.clone());
+        let client = Client::connect(&served.address(), &wishes).await?;
+        let dirty = Dirty::read(&client, &context).await;
+        client.disconnect().await;
+        served.end().await?;
+        Ok(dirty?)
+    }
+
+    fn say(&self, machine: &MachineName, percent: &Percent, now: Progress) {
+        let done = (now.done * 100).checked_div(now.total).unwrap_or(0);
+        percent.send_replace(u8::try_from(done).ok());
         let mut live = self.live();
-        live.entry(machine.clone()).or_default().pending = bytes;
+        live.entry(machine.clone()).or_default().pending = now.total.saturating_sub(now.done);
     }
 
     /// What was brought over is a recovery point; what the source may forget is told.
@@ -348,6 +381,7 @@ impl Site {
                 half.quiesced_at = Some(at);
             }
             half.agreed.clone_from(&agreed);
+            half.own = None;
             half.described = Some(lent.described.clone());
             match (what, &lent.seal) {
                 (What::Last(epoch), Some(seal)) => {
@@ -363,12 +397,20 @@ impl Site {
     }
 }
 
-/// How a disk is brought over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Whole,
-    Changes,
-    Compare,
+/// Machines that replicate between the same sites under the same limit share it.
+fn link_of(half: &Half) -> String {
+    let sites = &half.terms.sites;
+    format!("{} {} {:?}", sites.primary, sites.secondary, half.towards)
+}
+
+/// What became of a disk's copy since both sides agreed.
+fn target(half: &Half, disk: &str, written: Option<&Dirty>) -> Target {
+    match (half.layers.get(disk), &half.own, written) {
+        (None, ..) => Target::Empty,
+        (Some(_), None, _) => Target::Untouched,
+        (Some(_), Some(_), Some(_)) => Target::Remembers,
+        (Some(_), Some(_), None) => Target::Unknown,
+    }
 }
 
 fn wanted(half: &Half, now: Timestamp, what: What) -> LendOne {
@@ -393,38 +435,4 @@ fn rest_is_due(half: &Half, now: Timestamp) -> bool {
         && half
             .quiesced_at
             .is_none_or(|at| since(at) >= i128::from(every))
-}
-
-async fn enter(
-    peer: &Caller,
-    lent: &LentOne,
-    stream: &str,
-    wishes: &Wishes,
-) -> Result<Client, FabricError> {
-    let path = format!("{}/{}/{stream}", path::STREAM, lent.loan);
-    let stream = peer.stream(&path).await?;
-    Ok(Client::enter(stream, wishes).await?)
-}
-
-/// What changed, by all that remembers it.
-async fn changed(
-    peer: &Caller,
-    lent: &LentOne,
-    disk: &LentDisk,
-    source: &Client,
-) -> Result<Dirty, FabricError> {
-    let mut dirty = Dirty::default();
-    for (stream, context) in &disk.changed {
-        let more = if *stream == disk.target {
-            Dirty::read(source, context).await?
-        } else {
-            let wishes = Wishes::new(disk.export.clone()).context(context.clone());
-            let client = enter(peer, lent, stream, &wishes).await?;
-            let more = Dirty::read(&client, context).await?;
-            client.disconnect().await;
-            more
-        };
-        dirty = dirty.union(&more);
-    }
-    Ok(dirty)
 }

@@ -81,10 +81,18 @@ impl Site {
         let mut sets: BTreeMap<String, Vec<MachineName>> = BTreeMap::new();
         let mut due: BTreeMap<String, bool> = BTreeMap::new();
         for (machine, record) in self.store.all() {
-            let Some(half) = record.half.as_ref().filter(|half| replicates(half)) else {
-                continue;
-            };
+            let Some(half) = &record.half else { continue };
             if self.jobs.doing(&machine, Lane::Copy).is_some() {
+                continue;
+            }
+            if let Some(what) = cut_off(half) {
+                info!(%machine, "what was being copied goes on");
+                if let Err(error) = self.begin_pull(&machine, what) {
+                    debug!(%machine, %error, "it is copied next time");
+                }
+                continue;
+            }
+            if !replicates(half) {
                 continue;
             }
             let set = match &half.subject.consistency {
@@ -299,6 +307,16 @@ impl Site {
         if let Err(error) = self.switch_on(host, machine, seen).await {
             warn!(%machine, %error, "it did not start with its site");
         }
+    }
+}
+
+/// What was under way when the mover ended.
+fn cut_off(half: &Half) -> Option<What> {
+    match half.state {
+        _ if !half.holds() || half.left.is_some() => None,
+        LinkState::Seeding => Some(What::Seed),
+        LinkState::Resynchronizing => Some(What::Resync),
+        _ => None,
     }
 }
 

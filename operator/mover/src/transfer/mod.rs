@@ -19,12 +19,14 @@ mod throttle;
 pub use dirty::Dirty;
 pub use error::{Side, TransferError};
 pub use options::{Copied, Options, Progress, TargetState};
+pub use throttle::{Throttle, Throttles};
+
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::nbd::Client;
 use pool::Pool;
-use throttle::Throttle;
 
 /// Everything that one copy needs.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub struct Transfer<'a> {
     /// Beginnings and ends of requests are multiples of this: both servers' blocks fit in it.
     grain: u64,
     pool: Pool,
-    throttle: Throttle,
+    throttle: Arc<Throttle>,
     progress: watch::Sender<Progress>,
 }
 
@@ -64,10 +66,17 @@ impl<'a> Transfer<'a> {
             target,
             grain: u64::from(least),
             pool: Pool::new(options.buffers()),
-            throttle: Throttle::new(options.bytes_per_second),
+            throttle: Arc::new(Throttle::new(None)),
             options,
             progress: watch::Sender::new(Progress::default()),
         })
+    }
+
+    /// Not faster than this, together with all others that it holds (PR-2).
+    #[must_use]
+    pub fn throttled(mut self, throttle: Arc<Throttle>) -> Self {
+        self.throttle = throttle;
+        self
     }
 
     /// How far it is; every change can be waited for.

@@ -1,6 +1,5 @@
 //! How a copy is made, and what it came to.
 
-use std::num::NonZeroU64;
 use std::ops::AddAssign;
 
 use crate::nbd::Zeroes;
@@ -15,8 +14,6 @@ pub struct Options {
     pub request: u32,
     /// How many pieces travel at once.
     pub in_flight: usize,
-    /// How many bytes per second are read at most; unset means as fast as it goes (PR-2).
-    pub bytes_per_second: Option<NonZeroU64>,
     /// What the target holds.
     pub target: TargetState,
     /// What becomes of the target's space below zeroes.
@@ -38,7 +35,6 @@ impl Default for Options {
         Self {
             request: 1 << 20,
             in_flight: 8,
-            bytes_per_second: None,
             target: TargetState::Unknown,
             zeroes: Zeroes::MayUnmap,
         }

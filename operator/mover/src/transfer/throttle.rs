@@ -1,7 +1,8 @@
-//! How fast a copy may be.
+//! How fast copies may be.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,15 +10,39 @@ use tokio::time::Instant;
 /// What was not used is saved up for so long, no longer: the limit holds for every second.
 const SAVED: Duration = Duration::from_millis(100);
 
-/// Gives everybody their turn, in the order in which they ask.
+/// So many bytes a second, for all copies that share it: everybody has their turn, in the order in which they
+/// ask.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub struct Throttle {
     rate: Option<NonZeroU64>,
     /// When the next one may go.
     next: Mutex<Option<Instant>>,
 }
 
+/// The throttles that copies share, by the link that they have in common.
+#[derive(Debug, Default)]
+pub struct Throttles(Mutex<BTreeMap<(String, NonZeroU64), Weak<Throttle>>>);
+
+impl Throttles {
+    /// The one that all copies over this link share, at this many bytes a second; unset, nothing holds them.
+    pub fn of(&self, link: &str, rate: Option<NonZeroU64>) -> Arc<Throttle> {
+        let Some(rate) = rate else {
+            return Arc::new(Throttle::new(None));
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, throttle| throttle.strong_count() > 0);
+        let key = (link.to_owned(), rate);
+        if let Some(throttle) = all.get(&key).and_then(Weak::upgrade) {
+            return throttle;
+        }
+        let throttle = Arc::new(Throttle::new(Some(rate)));
+        all.insert(key, Arc::downgrade(&throttle));
+        throttle
+    }
+}
+
 impl Throttle {
+    /// So many bytes a second; unset, it holds nobody.
     pub fn new(rate: Option<NonZeroU64>) -> Self {
         Self {
             rate,
@@ -72,6 +97,43 @@ mod tests {
         let begun = Instant::now();
         throttle.turn(2 << 20).await;
         assert!(begun.elapsed() >= Duration::from_millis(1900));
+    }
+
+    // SPEC: PR-2
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_holds_over_all_copies_of_a_link_together() {
+        let throttles = Throttles::default();
+        let mib = NonZeroU64::new(1 << 20);
+        let begun = Instant::now();
+        let copies = (0..8).map(|_| {
+            let throttle = throttles.of("seoul busan", mib);
+            async move {
+                for _ in 0..8 {
+                    throttle.turn(64 << 10).await;
+                }
+            }
+        });
+        futures::future::join_all(copies).await;
+        // Four mebibytes.
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(3900), "{took:?}");
+        assert!(took <= Duration::from_secs(4), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn links_do_not_wait_for_each_other_and_what_nobody_uses_is_forgotten() {
+        let throttles = Throttles::default();
+        let mib = NonZeroU64::new(1 << 20);
+        let (one, other) = (
+            throttles.of("seoul busan", mib),
+            throttles.of("seoul jeju", mib),
+        );
+        let begun = Instant::now();
+        tokio::join!(one.turn(2 << 20), other.turn(2 << 20));
+        assert!(begun.elapsed() <= Duration::from_secs(2));
+        drop((one, other));
+        let _another = throttles.of("seoul sokcho", mib);
+        assert_eq!(throttles.0.lock().unwrap().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use drover_mover::image::{
-    Bitmap, ImageError, check, commit, create, info, overlay, publish, rebase,
+    Bitmap, ImageError, check, commit, create, info, larger_overlay, overlay, publish, rebase,
 };
 
 use crate::bench::{Bench, Guest, SIZE, equal, qemu_io, reads, run, text};
@@ -59,6 +59,24 @@ async fn what_cannot_be_made_leaves_nothing() {
         "{nowhere:?}"
     );
     assert!(bench.names().is_empty());
+}
+
+// SPEC: PR-3
+#[tokio::test]
+async fn a_disk_grows_with_a_point_and_stays_so_when_that_is_folded() {
+    let bench = Bench::new();
+    let (one, two) = (bench.path("1"), bench.path("2"));
+    create(&one, 1 << 20).await.unwrap();
+    qemu_io(&one, &["write -P 1 0 1M"]);
+    larger_overlay(&two, &one, "qcow2", 4 << 20).await.unwrap();
+    assert_eq!(info(&two).await.unwrap().virtual_size, 4 << 20);
+    assert!(reads(&two, "read -P 0 1M 3M"));
+    qemu_io(&two, &["write -P 2 2M 64k"]);
+    commit(&two).await.unwrap();
+    assert_eq!(info(&one).await.unwrap().virtual_size, 4 << 20);
+    assert!(reads(&one, "read -P 1 0 1M"));
+    assert!(reads(&one, "read -P 2 2M 64k"));
+    assert!(reads(&one, "read -P 0 1M 1M"));
 }
 
 // SPEC: PR-3

@@ -1,0 +1,10 @@
+//! Two movers with real libvirts and real guests, as the operator's driver asks them.
+//!
+//! One lab serves all tests; each has machines of its own.
+
+#![cfg(test)]
+
+mod beginnings;
+mod copying;
+mod movers;
+mod protected;

@@ -10,6 +10,7 @@ pub mod annotations;
 pub mod common;
 pub mod conditions;
 pub mod crd;
+pub mod fields;
 pub mod kinds;
 mod schema;
 pub mod selector;

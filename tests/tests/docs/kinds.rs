@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use drover_api::{API_VERSION, KINDS, KindInfo, crd};
+use drover_api::{API_VERSION, KINDS, KindInfo, crd, fields};
 use serde_json::{Map, Value};
 
 use crate::MADE;
@@ -66,11 +66,9 @@ fn page(info: &KindInfo) -> String {
         write!(page, "; short name {short}").unwrap();
     }
     page.push_str(".\n");
-    // The derived definition still names the formats that only Drover knows.
-    let derived = serde_json::to_value((info.crd)()).unwrap();
+    let schema = (info.schema)();
     let mut writer = Writer {
         root: &schema,
-        formats: &derived["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
         fields: Vec::new(),
         rules: Vec::new(),
         seen: Vec::new(),
@@ -90,7 +88,6 @@ fn schema(definition: &Value) -> Value {
 /// Walks a schema and writes its tables.
 struct Writer<'a> {
     root: &'a Value,
-    formats: &'a Value,
     /// Rows of the table.
     fields: Vec<String>,
     /// Where, and what the rule says to who breaks it.
@@ -101,10 +98,9 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn of(&mut self, part: &str, page: &mut String) {
-        let (root, formats) = (self.root, self.formats);
-        let (schema, formats) = (&root["properties"][part], &formats["properties"][part]);
+        let schema = &self.root["properties"][part];
         self.rules(schema, part);
-        self.children(schema, formats, part);
+        self.children(schema, part);
         write!(
             page,
             "\n## {part}\n\n| field | type | default | bounds | says |\n| --- | --- | --- | --- | --- |\n"
@@ -121,24 +117,23 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn children(&mut self, schema: &'a Value, formats: &'a Value, path: &str) {
+    fn children(&mut self, schema: &'a Value, path: &str) {
         let Some(properties) = schema["properties"].as_object() else {
             return;
         };
-        let required = schema["required"].as_array();
         for (name, field) in properties {
-            let path = format!("{path}.{name}");
-            let needed = required.is_some_and(|names| names.iter().any(|needed| needed == name));
-            self.field(field, &formats["properties"][name], &path, needed);
+            let needed = fields::is_required(schema, name);
+            self.field(field, &format!("{path}.{name}"), needed);
         }
     }
 
-    fn field(&mut self, schema: &'a Value, formats: &'a Value, path: &str, needed: bool) {
+    fn field(&mut self, schema: &'a Value, path: &str, needed: bool) {
         // What is in a list is told with the list.
-        let (inner, inner_formats, path) = if schema["type"] == "array" {
-            (&schema["items"], &formats["items"], format!("{path}[]"))
+        let inner = fields::inner(schema);
+        let path = if schema["type"] == "array" {
+            format!("{path}[]")
         } else {
-            (schema, formats, path.to_owned())
+            path.to_owned()
         };
         // A condition is Kubernetes' own type.
         let told = if path.ends_with(".status.conditions[]") || path == "status.conditions[]" {
@@ -147,14 +142,7 @@ impl<'a> Writer<'a> {
             self.told_at(inner, &path)
                 .map(|at| format!("fields as in `{at}`"))
         };
-        let mut bounds = bounds(schema, formats);
-        if inner["type"] != "object" && schema["type"] == "array" {
-            bounds.extend(
-                self::bounds(inner, inner_formats)
-                    .into_iter()
-                    .map(|bound| format!("each {bound}")),
-            );
-        }
+        let mut bounds = fields::bounds(schema, quoted);
         if needed {
             bounds.insert(0, "required".to_owned());
         }
@@ -164,8 +152,8 @@ impl<'a> Writer<'a> {
         }
         self.fields.push(format!(
             "| `{path}` | {} | {} | {} | {says} |\n",
-            kind(schema, formats),
-            default(schema),
+            fields::kind(schema, quoted),
+            fields::default(schema, quoted).unwrap_or_default(),
             bounds.join(", "),
         ));
         if told.is_none() {
@@ -173,7 +161,7 @@ impl<'a> Writer<'a> {
             if inner != schema {
                 self.rules(inner, &path);
             }
-            self.children(inner, inner_formats, &path);
+            self.children(inner, &path);
         }
     }
 
@@ -190,90 +178,18 @@ impl<'a> Writer<'a> {
     }
 
     fn rules(&mut self, schema: &Value, path: &str) {
-        for rule in schema["x-kubernetes-validations"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let message = rule["message"].as_str().unwrap_or_default();
-            self.rules.push((path.to_owned(), message.to_owned()));
-        }
+        let rules = fields::rules(schema).map(str::to_owned);
+        self.rules.extend(rules.map(|rule| (path.to_owned(), rule)));
     }
 }
 
-fn kind(schema: &Value, formats: &Value) -> String {
-    if let Some(words) = schema["enum"].as_array() {
-        let words: Vec<String> = words.iter().map(code).collect();
-        return words.join(", ");
-    }
-    let format = formats["format"].as_str().unwrap_or_default();
-    match (schema["type"].as_str().unwrap_or_default(), format) {
-        ("array", _) => format!("list of {}", kind(&schema["items"], &formats["items"])),
-        ("object", _) if schema["additionalProperties"].is_object() => "map of text".to_owned(),
-        ("string", "date-time") => "instant".to_owned(),
-        ("string", "cidr") => "subnet".to_owned(),
-        ("string", own) if own.starts_with("drover-") => own["drover-".len()..].replace('-', " "),
-        ("string", _) => "text".to_owned(),
-        (other, _) => other.to_owned(),
-    }
-}
-
-/// The bounds of one value. Those that its type stands for are not told: nobody reads the pattern or
-/// the length of a duration.
-fn bounds(schema: &Value, formats: &Value) -> Vec<String> {
-    let format = formats["format"].as_str().unwrap_or_default();
-    let stands_for_its_own = format.starts_with("drover-") || format == "cidr";
-    let mut bounds = Vec::new();
-    let mut range = |least: &str, most: &str, what: &str| {
-        let [least, most] = [least, most].map(|keyword| schema[keyword].as_u64());
-        match (least, most) {
-            (Some(least), Some(most)) if least == most => bounds.push(format!("{least}{what}")),
-            (Some(least), Some(most)) => bounds.push(format!("{least} to {most}{what}")),
-            (None, Some(most)) => bounds.push(format!("at most {most}{what}")),
-            (Some(least), None) if least > 0 => bounds.push(format!("at least {least}{what}")),
-            _ => {}
-        }
-    };
-    range("minItems", "maxItems", " entries");
-    range("minProperties", "maxProperties", " entries");
-    if schema["enum"].is_null() && !stands_for_its_own {
-        range("minLength", "maxLength", " characters");
-    }
-    range("minimum", "maximum", "");
-    if let Some(keys) = schema["x-kubernetes-list-map-keys"].as_array() {
-        let keys: Vec<String> = keys.iter().map(code).collect();
-        bounds.push(format!("{} is unique", keys.join(", ")));
-    }
-    bounds
-}
-
-fn default(schema: &Value) -> String {
-    match &schema["default"] {
-        Value::Null => String::new(),
-        Value::Object(fields) => {
-            let told = fields
-                .iter()
-                .all(|(name, value)| schema["properties"][name]["default"] == *value);
-            // Each of its fields says its own.
-            if told {
-                String::new()
-            } else {
-                code(&schema["default"])
-            }
-        }
-        value => code(value),
-    }
-}
-
-fn code(value: &Value) -> String {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
+fn quoted(text: &str) -> String {
     format!("`{text}`")
 }
 
 fn codes(values: &Value) -> String {
-    let values: Vec<String> = values.as_array().into_iter().flatten().map(code).collect();
+    let values = values.as_array().into_iter().flatten();
+    let values: Vec<String> = values.filter_map(Value::as_str).map(quoted).collect();
     values.join(", ")
 }
 

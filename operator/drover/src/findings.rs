@@ -1,5 +1,6 @@
 //! What the engine finds wrong, placed in the files that people wrote.
 
+use drover_api::Object;
 use drover_engine::problem::{self, Problem, Segment};
 use drover_manifest::{Diagnostic, FieldPath, Locator, Origin, Place, Severity, Step, Target};
 
@@ -72,18 +73,21 @@ fn diagnostic(
     diagnostic.place = place;
     diagnostic.hint = problem.hint;
     diagnostic.field = Some(problem.path.to_string());
-    diagnostic.object = manifests.objects.get(problem.object).map(|object| {
-        let (kind, name) = (object.kind(), object.name());
-        match object.namespace() {
-            Some(namespace) => format!("{kind} {namespace}/{name}"),
-            None => format!("{kind} {name}"),
-        }
-    });
+    diagnostic.object = manifests.objects.get(problem.object).map(name);
     related.sort_by_key(|(position, _)| *position);
     for (position, place) in related {
         diagnostic = diagnostic.with_note(place, problem.related[position].message.clone());
     }
     diagnostic
+}
+
+/// `RecoveryPlan shop/shop`, `Site seoul`.
+pub fn name(object: &Object) -> String {
+    let (kind, name) = (object.kind(), object.name());
+    match object.namespace() {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
 }
 
 fn path(path: &problem::FieldPath) -> FieldPath {
@@ -105,6 +109,6 @@ pub fn sort(diagnostics: &mut [Diagnostic]) {
         place(one)
             .cmp(&place(other))
             .then_with(|| one.severity.cmp(&other.severity))
-            .then_with(|| one.code.cmp(other.code))
+            .then_with(|| one.code.cmp(&other.code))
     });
 }

@@ -1,5 +1,6 @@
 //! A problem for a person: what, where, and what helps.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -60,7 +61,7 @@ pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// A stable name in kebab-case; those of this crate are in [`code`](crate::code).
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// One sentence without a full stop.
     pub message: String,
     /// Where it is.
@@ -88,10 +89,14 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A diagnostic that points nowhere yet.
-    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(
+        severity: Severity,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             severity,
-            code,
+            code: code.into(),
             message: message.into(),
             place: None,
             label: None,

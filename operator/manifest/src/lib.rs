@@ -17,6 +17,7 @@ mod compose;
 mod de;
 mod diagnostic;
 mod document;
+mod edit;
 mod input;
 mod kinds;
 pub mod limits;
@@ -45,6 +46,7 @@ pub use drover_api::Object;
 
 pub use de::{DecodeError, Decoded, NodeDeserializer, from_node, from_node_with};
 pub use diagnostic::{Diagnostic, Note, Severity};
+pub use edit::{CannotEdit, Edited, Setting, Written, set};
 pub use kinds::drover_kinds;
 pub use load::{Declared, Loaded, Options, Origin, Source, load};
 pub use locate::{Locator, Target};

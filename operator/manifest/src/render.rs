@@ -56,7 +56,7 @@ impl Renderer {
         };
         let title = level
             .primary_title(printable(&diagnostic.message))
-            .id(diagnostic.code);
+            .id(&*diagnostic.code);
         let mut main = Group::with_title(title);
         if let Some(place) = &diagnostic.place {
             let label = diagnostic.label.as_deref();

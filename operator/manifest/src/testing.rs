@@ -183,3 +183,9 @@ pub(crate) fn plan(spec: &str) -> String {
         "apiVersion: drover.dev/v1alpha1\nkind: RecoveryPlan\nmetadata: {{ name: shop }}\nspec:\n{spec}"
     )
 }
+
+/// The code of that name: those of this crate are known before it runs.
+pub(crate) fn known(code: &str) -> &'static str {
+    let known = crate::code::ALL.iter().find(|each| each.code == code);
+    known.unwrap().code
+}

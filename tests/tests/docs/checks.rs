@@ -18,13 +18,14 @@ mend it.
 
 pub fn page() -> String {
     let mut page = format!("{MADE}\n{HEAD}");
+    let line = |code, meaning| (code, format!("{}.", capital(meaning)));
     let texts: Vec<(&str, String)> = code::ALL
         .iter()
-        .map(|code| (*code, meaning(code)))
+        .map(|each| line(each.code, each.meaning))
         .collect();
     let objects: Vec<(&str, String)> = CODES
         .iter()
-        .map(|code| (code.code, format!("{}.", capital(code.meaning))))
+        .map(|each| line(each.code, each.meaning))
         .collect();
     section(&mut page, "What one text can get wrong", &texts);
     section(
@@ -40,28 +41,6 @@ fn section(page: &mut String, title: &str, codes: &[(&str, String)]) {
     for (code, meaning) in codes {
         writeln!(page, "| `{code}` | {meaning} |").unwrap();
     }
-}
-
-/// What is written above a code where it is defined: one place for those who read the source and for
-/// those who read the page.
-fn meaning(code: &str) -> String {
-    let path = manifests::repository().join("operator/manifest/src/code.rs");
-    let source = manifests::read(&path).unwrap();
-    let lines: Vec<&str> = source.lines().collect();
-    let end = format!("&str = \"{code}\";");
-    let line = lines.iter().position(|line| line.ends_with(&end)).unwrap();
-    let above = lines[..line]
-        .iter()
-        .rev()
-        .map_while(|line| line.strip_prefix("/// "));
-    let mut words: Vec<&str> = above.collect();
-    words.reverse();
-    assert!(!words.is_empty(), "{code} is not explained");
-    // A link of rustdoc leads nowhere here.
-    words
-        .join(" ")
-        .replace("](crate::limits)", "")
-        .replace("[`limits`", "`limits`")
 }
 
 fn capital(text: &str) -> String {

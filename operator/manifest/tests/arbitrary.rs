@@ -57,7 +57,7 @@ fn check(text: &[u8]) -> Loaded<Object> {
             assert!(start.line >= 1 && start.column >= 1 && start.line as usize <= lines);
         }
         let shown = Renderer::plain().width(60).render(diagnostic, &[source]);
-        assert!(shown.contains(diagnostic.code));
+        assert!(shown.contains(&*diagnostic.code));
         assert!(serde_json::to_string(diagnostic).is_ok());
     }
     let mut locator = Locator::new(&[source]);

@@ -38,11 +38,16 @@ pub(super) fn root(
     let Some(schema) = schema else {
         return Err(SchemaError::NoSchema(version.to_owned()));
     };
+    standalone(&with_every_object(schema))
+}
+
+/// The node of values that are no objects of a kind.
+pub(super) fn standalone(schema: &JSONSchemaProps) -> Result<Node, SchemaError> {
     let mut compiler = Compiler {
         at: String::new(),
         depth: 0,
     };
-    compiler.node(&with_every_object(schema), Spine::On)
+    compiler.node(schema, Spine::On)
 }
 
 /// The schema of a kind with what every object has, of which rules may speak though it is not written

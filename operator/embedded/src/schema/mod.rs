@@ -14,6 +14,7 @@ mod check;
 mod compile;
 mod equal;
 mod error;
+mod expression;
 mod format;
 mod go;
 mod meta;
@@ -25,6 +26,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::Value;
 
 pub use error::{FieldError, FieldReason, SchemaError};
+pub use expression::{Expression, ExpressionError, Shape};
 use node::Node;
 use path::Path;
 

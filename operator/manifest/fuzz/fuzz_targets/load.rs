@@ -14,6 +14,6 @@ fuzz_target!(|text: &[u8]| {
     let loaded = load(&[source], &KINDS, &Options::default());
     for diagnostic in &loaded.diagnostics {
         let shown = Renderer::plain().render(diagnostic, &[source]);
-        assert!(shown.contains(diagnostic.code));
+        assert!(shown.contains(&*diagnostic.code));
     }
 });

@@ -53,7 +53,7 @@ pub(super) fn ask(rule: &Rule, node: &Node, new: &Value, old: Option<&Value>) ->
     }
 }
 
-fn run(
+pub(super) fn run(
     expression: &Expression,
     node: &Node,
     new: &Value,
@@ -88,7 +88,7 @@ fn worded(error: &str) -> String {
 }
 
 /// The words of a message expression, unless they are none.
-fn said(value: Cel) -> Option<String> {
+pub(super) fn said(value: Cel) -> Option<String> {
     let Cel::String(text) = value else {
         return None;
     };

@@ -9,12 +9,14 @@
 mod evaluate;
 mod names;
 mod scope;
+mod standalone;
 mod value;
 mod walk;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 use kube_cel::cel::{Program, common::ast::Expr};
 
+pub(super) use standalone::standalone;
 pub(super) use walk::check;
 
 use super::{
@@ -49,7 +51,7 @@ enum Test {
 
 /// A compiled expression, with what it reads.
 #[derive(Debug)]
-struct Expression {
+pub(super) struct Expression {
     program: Program,
     of_self: Reads,
     of_old: Reads,

@@ -6,6 +6,7 @@ mod local;
 #[cfg(feature = "mover")]
 mod mover;
 mod serve;
+mod set;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use local::*;
 #[cfg(feature = "mover")]
 pub use mover::*;
 pub use serve::*;
+pub use set::*;
 
 const STYLES: Styles = Styles::styled();
 
@@ -86,6 +88,10 @@ pub enum Command {
     Plan(Plan),
     /// Draw the order between the groups of recovery plans
     Graph(Graph),
+    /// Say what a kind or a field means, and what it may be
+    Explain(Explain),
+    /// Change one line of a plan's manifest, such as its active site
+    Set(Set),
     /// Make a cluster hold what manifests say
     Apply(Apply),
     /// Show what there is and how it stands
@@ -162,6 +168,8 @@ Examples:
   drover validate sites.yaml apps/        some of them
   helm template . | drover validate -     what another tool writes
   drover validate --format json | jq '.problems[] | .place.file'
+  drover validate --format sarif > drover.sarif   for code scanning
+  drover validate --policy policies/      rules of your own, too
 
 Exit codes:
   0  no errors (warnings are shown, and --fail-on warning makes them count)
@@ -181,6 +189,9 @@ pub struct Validate {
     /// How problems are printed
     #[arg(short = 'o', long, value_enum, default_value_t, alias = "output")]
     pub format: ValidateFormat,
+    /// Files and folders with policies: rules of your own in CEL, see docs/policies.md
+    #[arg(long = "policy", value_name = "PATH")]
+    pub policies: Vec<PathBuf>,
     /// What makes the command fail
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t)]
     pub fail_on: FailOn,
@@ -194,6 +205,12 @@ pub enum ValidateFormat {
     Text,
     /// For programs: a report of kind `ValidateReport`
     Json,
+    /// For code scanning: SARIF 2.1.0, at most 25,000 results, errors first
+    Sarif,
+    /// For a job of GitHub Actions: annotations, which are shown beside the lines
+    Github,
+    /// For pipelines that show tests: the XML of `JUnit`, a test for each object
+    Junit,
 }
 
 /// What makes `validate` fail.
@@ -213,10 +230,12 @@ Examples:
   drover plan --to primary --plan shop    what coming home would take
   drover plan --type Unplanned            what a lost site would mean
   drover plan --format markdown           a comment for a pull request
+  drover plan --out reviewed.json         keep what was reviewed
+  drover plan --reviewed reviewed.json    is it still that?
 
 Exit codes:
-  0  nothing would start (also: a preview with --to or --type)
-  1  the manifests are wrong, or could not be read or planned
+  0  nothing would start (also: a preview with --to or --type), or all is as reviewed
+  1  the manifests are wrong, could not be read or planned, or are not as reviewed
   2  a run would start";
 
 /// Show what a run would do: order, times, expected RTO and RPO
@@ -249,6 +268,12 @@ pub struct Plan {
     /// How it is printed
     #[arg(short = 'o', long, value_enum, default_value_t, alias = "output")]
     pub format: PlanFormat,
+    /// Keep what the runs would do in this file, with its digest, as it was reviewed
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Say whether the runs are still those that this file keeps, and what changed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plans", "to", "kind", "actual", "out"])]
+    pub reviewed: Option<PathBuf>,
     /// One line for each plan, and no details
     #[arg(long, conflicts_with = "full")]
     pub summary: bool,
@@ -308,8 +333,9 @@ impl From<Kind> for FailoverType {
 
 const GRAPH: &str = "\
 Examples:
-  drover graph --plan shop/shop                   for a Markdown file
-  drover graph --format dot | dot -Tsvg > dr.svg  a picture, with Graphviz
+  drover graph --plan shop/shop          for a Markdown file
+  drover graph --format svg > dr.svg     a picture with times and critical path
+  drover graph --format dot | dot -Tpdf  a picture, with Graphviz
 
 Exit codes:
   0  it was drawn
@@ -341,6 +367,8 @@ pub enum GraphFormat {
     Mermaid,
     /// The language of Graphviz
     Dot,
+    /// A picture that stands alone, for light and dark pages: waves, times, the critical path
+    Svg,
     /// For programs: a report of kind `GraphReport`
     Json,
 }

@@ -10,6 +10,7 @@ use drover_engine::plan::PlanError;
 use drover_world::PlanId;
 
 use crate::files::{MAX_DEPTH, MAX_FILES, MAX_TOTAL_BYTES};
+use crate::plans::saved::NotSaved;
 
 /// Why a command could not be done. `Display` does not repeat its source.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,14 @@ pub enum Failure {
         plan: PlanId,
         /// Why.
         source: PlanError,
+    },
+    /// A file holds no plans that were reviewed.
+    #[error("{} is no reviewed plan", path.display())]
+    NotReviewed {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: NotSaved,
     },
     /// There is no such kind.
     #[error("there is no kind {name}")]
@@ -157,6 +166,7 @@ impl Failure {
                 "name a kubeconfig with --kubeconfig or KUBECONFIG; `drover up` writes one"
             }
             Self::Cluster { hint, .. } => return hint.clone(),
+            Self::NotReviewed { .. } => "`drover plan --out FILE` writes one",
             Self::NobodyConfirms => "look at what it would do, then give --yes",
             Self::Plan {
                 source: PlanError::NoSuchSite(_),

@@ -5,6 +5,7 @@ use std::fs::{self, File as Handle};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use drover_manifest::Source;
 use drover_manifest::limits::MAX_SOURCE_BYTES;
 
 use crate::failure::Failure;
@@ -27,6 +28,16 @@ pub struct File {
     pub name: String,
     /// What it holds.
     pub text: Vec<u8>,
+}
+
+impl File {
+    /// The same as those who read manifests take it.
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            name: &self.name,
+            text: &self.text,
+        }
+    }
 }
 
 /// What was found behind the paths.

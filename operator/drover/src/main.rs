@@ -1,13 +1,14 @@
 //! The command line `drover`: it reads files, talks to people, and wires the rest.
 //!
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
-//! [`files`] to [`findings`] are the way from paths to what is wrong, [`plans`] shows what a run would
-//! do, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
+//! [`files`] to [`findings`] are the way from paths to what is wrong, [`policies`] are rules of a house, [`formats`] writes
+//! what was found for forges and pipelines, [`plans`] shows what a run would do, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
 //! operator of its own, [`demo`] shows them at work, [`serve`] is the operator for a cluster, and everything that is said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
 //! Standard output is data, standard error is talk; how a command ends is one of three [`exit`] codes.
 
+mod atomically;
 mod cli;
 mod cluster;
 mod commands;
@@ -17,9 +18,11 @@ mod exit;
 mod failure;
 mod files;
 mod findings;
+mod formats;
 mod manifests;
 mod output;
 mod plans;
+mod policies;
 mod report;
 mod reports;
 mod serve;

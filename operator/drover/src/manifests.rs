@@ -62,13 +62,7 @@ impl<'f> Manifests<'f> {
     /// # Errors
     /// When there is nothing of Drover's in them, neither right nor wrong.
     pub fn load(files: &'f [File]) -> Result<Self, Failure> {
-        let sources: Vec<Source<'f>> = files
-            .iter()
-            .map(|file| Source {
-                name: &file.name,
-                text: &file.text,
-            })
-            .collect();
+        let sources: Vec<Source<'f>> = files.iter().map(File::source).collect();
         let loaded = load(&sources, &drover_kinds(), &Options::default());
         if loaded.objects.is_empty() && loaded.diagnostics.is_empty() {
             return Err(Failure::NoManifests(names(files)));
@@ -124,6 +118,12 @@ impl<'f> Manifests<'f> {
         Findings { problems, summary }
     }
 
+    /// The objects with their names as problems have them, and the number of the file that each is in.
+    pub fn named(&self) -> impl Iterator<Item = (usize, String)> {
+        let objects = self.origins.iter().zip(&self.objects);
+        objects.map(|(origin, object)| (origin.source as usize, findings::name(object)))
+    }
+
     /// What is wrong with the texts alone, where they cannot be read.
     pub fn unreadable(&self) -> Option<Findings> {
         let wrong = self.unreadable.iter().any(Diagnostic::is_error);
@@ -137,14 +137,20 @@ impl<'f> Manifests<'f> {
 }
 
 impl Findings {
+    /// Takes in more, after what there is.
+    pub fn add(&mut self, problems: Vec<Diagnostic>) {
+        self.problems.extend(problems);
+        let errors = self.problems.iter().filter(|each| each.is_error()).count();
+        self.summary.errors = errors;
+        self.summary.warnings = self.problems.len() - errors;
+    }
+
     /// Only what is wrong with manifests, where objects of a cluster were looked at beside them: those
     /// stand in no file.
     #[must_use]
     pub fn of_manifests(mut self) -> Self {
         self.problems.retain(|each| each.place.is_some());
-        let errors = self.problems.iter().filter(|each| each.is_error()).count();
-        self.summary.errors = errors;
-        self.summary.warnings = self.problems.len() - errors;
+        self.add(Vec::new());
         self
     }
 

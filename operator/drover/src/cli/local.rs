@@ -131,3 +131,41 @@ mod tests {
         }
     }
 }
+
+const EXPLAIN: &str = "\
+Examples:
+  drover explain RecoveryPlan                 its parts
+  drover explain plan.spec.request            one field, and what is in it
+  drover explain plan.spec --recursive        all fields below, a line each
+
+Exit codes:
+  0  it was explained
+  1  there is no such kind or field";
+
+/// Say what a kind or a field means, and what it may be
+///
+/// Needs no cluster: it reads the definitions that are built in. Short names such as rp and plurals are
+/// understood; what a list holds needs no index.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXPLAIN)]
+pub struct Explain {
+    /// A kind, and after dots the fields that lead to what is meant
+    #[arg(value_name = "KIND[.FIELD[.FIELD]]")]
+    pub path: String,
+    /// All fields below it, a line each
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// How it is printed
+    #[arg(short = 'o', long, value_enum, default_value_t, alias = "output")]
+    pub format: ExplainFormat,
+}
+
+/// How fields are explained.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: a report of kind `FieldReport`
+    Json,
+}

@@ -19,16 +19,20 @@
 
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
+use drover_engine::plan::{Places, Planner, Records};
 use serde::Serialize;
 
 use super::{read, refuse, shown};
 use crate::cli::{Graph, GraphFormat};
+use crate::drawing::svg::{self, Picture};
 use crate::drawing::{self, Drawing};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::manifests::Manifests;
 use crate::output::Output;
 use crate::plans::select::select;
+use crate::plans::survey::{self, Laid, Question};
+use crate::plans::words;
 use crate::report::Report;
 
 #[derive(Debug, Serialize)]
@@ -60,9 +64,34 @@ pub fn run(arguments: &Graph, output: &mut Output) -> Result<Exit, Failure> {
     match arguments.format {
         GraphFormat::Mermaid => output.data(&drawing::mermaid(&drawings))?,
         GraphFormat::Dot => output.data(&drawing::dot(&drawings))?,
+        GraphFormat::Svg => {
+            let planner = Planner {
+                declared: &declared,
+                inventories: &inventories,
+                records: &Records::NONE,
+                places: &Places::NONE,
+                now: Some(arguments.input.now()),
+            };
+            let laid = plans
+                .iter()
+                .map(|id| survey::laid(&planner, id, Question::default()));
+            let laid = laid.collect::<Result<Vec<_>, _>>()?;
+            output.data(&svg::svg(&pictures(&drawings, &laid)))?;
+        }
         GraphFormat::Json => {
             output.json(&Report::new("GraphReport", Body { plans: drawings }))?;
         }
     }
     Ok(Exit::Fine)
+}
+
+/// Each graph with what its run would do: the one that would start, else a move to the other site.
+fn pictures<'a>(drawings: &'a [Drawing], laid: &'a [Laid]) -> Vec<Picture<'a>> {
+    let pairs = drawings.iter().zip(laid);
+    let picture = |(drawing, laid): (&'a Drawing, &'a Laid)| Picture {
+        drawing,
+        report: &laid.report,
+        says: format!("{}: {}.", words::run(&laid.row), words::figures(&laid.row)),
+    };
+    pairs.map(picture).collect()
 }

@@ -9,6 +9,7 @@ mod delete;
 mod demo;
 mod describe;
 mod events;
+mod explain;
 mod get;
 mod graph;
 #[cfg(feature = "mover")]
@@ -16,6 +17,7 @@ mod mover;
 mod plan;
 mod report;
 mod serve;
+mod set;
 mod up;
 mod validate;
 mod version;
@@ -23,7 +25,7 @@ mod wait;
 
 use std::path::PathBuf;
 
-use drover_manifest::Renderer;
+use drover_manifest::{Renderer, Source};
 
 pub use completions::for_kubectl as complete_for_kubectl;
 
@@ -44,6 +46,8 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Validate(arguments) => validate::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Graph(arguments) => graph::run(&arguments, output),
+        Command::Explain(arguments) => explain::run(&arguments, output),
+        Command::Set(arguments) => set::run(&arguments, output),
         Command::Apply(arguments) => apply::run(&arguments, output),
         Command::Get(arguments) => get::run(&arguments, output),
         Command::Describe(arguments) => describe::run(&arguments, output),
@@ -93,8 +97,13 @@ fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<File>, Failure> {
 
 /// Problems for people.
 pub fn shown(findings: &Findings, manifests: &Manifests<'_>, style: Style) -> String {
+    rendered(findings, &manifests.sources, style)
+}
+
+/// The same, where they are of these texts.
+fn rendered(findings: &Findings, sources: &[Source<'_>], style: Style) -> String {
     let renderer = Renderer::plain().color(style.color()).width(style.width());
-    renderer.render_all(&findings.problems, &manifests.sources)
+    renderer.render_all(&findings.problems, sources)
 }
 
 /// `8 objects read from 6 files: 1 error, 2 warnings; 3 objects of other tools ignored`.

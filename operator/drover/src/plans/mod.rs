@@ -5,6 +5,7 @@
 
 pub mod limits;
 pub mod markdown;
+pub mod saved;
 pub mod select;
 pub mod survey;
 pub mod text;

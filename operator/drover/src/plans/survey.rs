@@ -2,7 +2,7 @@
 
 use drover_api::common::{Direction, FailoverType, SitePair, SiteRole, SourceStop};
 use drover_api::value::SiteName;
-use drover_engine::compile::{Order, What, compile};
+use drover_engine::compile::{Compiled, Order, What, compile};
 use drover_engine::plan::{
     Authority, Forecast, Intent, Measured, Outlook, PlanError, PlanReport, Planner, Refusal,
     Verdict,
@@ -126,8 +126,8 @@ pub fn row(planner: &Planner<'_>, id: &PlanId, question: Question) -> Result<Row
 /// When the plan cannot be laid out.
 pub fn laid(planner: &Planner<'_>, id: &PlanId, question: Question) -> Result<Laid, Failure> {
     let (row, report, intent) = laid_out(planner, id, question)?;
-    let (digest, no_digest) = match digest(planner, &row, intent) {
-        Ok(digest) => (Some(digest), None),
+    let (digest, no_digest) = match compile_run(planner, &row, intent) {
+        Ok(compiled) => (Some(compiled.run.digest), None),
         Err(why) => (None, Some(why)),
     };
     Ok(Laid {
@@ -136,6 +136,20 @@ pub fn laid(planner: &Planner<'_>, id: &PlanId, question: Question) -> Result<La
         no_digest,
         report,
     })
+}
+
+/// The run as it is compiled, or why it cannot be yet; with the plan in one line.
+///
+/// # Errors
+/// When the plan cannot be laid out.
+pub fn compiled(
+    planner: &Planner<'_>,
+    id: &PlanId,
+    question: Question,
+) -> Result<(Row, Result<Compiled, String>), Failure> {
+    let (row, _, intent) = laid_out(planner, id, question)?;
+    let compiled = compile_run(planner, &row, intent);
+    Ok((row, compiled))
 }
 
 fn laid_out(
@@ -167,9 +181,9 @@ fn laid_out(
     Ok((row, report, intent))
 }
 
-/// The digest that the run would have, or why it cannot be said. Its number and its epoch are not part
-/// of a digest, so any will do.
-fn digest(planner: &Planner<'_>, row: &Row, intent: Intent) -> Result<String, String> {
+/// The run, or why it cannot be compiled. Its number and its epoch are not part of its digest, so any will
+/// do.
+fn compile_run(planner: &Planner<'_>, row: &Row, intent: Intent) -> Result<Compiled, String> {
     let key = (row.plan.namespace.as_str(), row.plan.name.as_str());
     let declared = planner.declared.plans.get(&key);
     let by_request = matches!(
@@ -189,8 +203,7 @@ fn digest(planner: &Planner<'_>, row: &Row, intent: Intent) -> Result<String, St
         highest_epoch: 0,
         forecast: None,
     };
-    let compiled = compile(planner, &order).map_err(|error| error.to_string())?;
-    Ok(compiled.run.digest)
+    compile(planner, &order).map_err(|error| error.to_string())
 }
 
 impl Row {

@@ -46,6 +46,23 @@ pub fn way(row: &Row) -> String {
     format!("{} → {}", row.source(), row.target())
 }
 
+/// `a planned failover, seoul → busan`.
+pub fn run(row: &Row) -> String {
+    format!("{}, {}", a_what(row), way(row))
+}
+
+/// `12 machines, expected RTO 3m40s, expected loss 0s`.
+pub fn figures(row: &Row) -> String {
+    let machines = count(row.machines, "machine");
+    let plus = if row.open { " or more" } else { "" };
+    let rto = &row.forecast.rto.expected.value;
+    let loss = match &row.forecast.rpo.expected {
+        Some(loss) => format!("expected loss {}", loss.value),
+        None => "a loss that depends on the point".to_owned(),
+    };
+    format!("{machines}{plus}, expected RTO {rto}, {loss}")
+}
+
 /// Whether something starts, in a few words.
 pub fn standing(row: &Row) -> String {
     match (row.standing(), row.preview) {

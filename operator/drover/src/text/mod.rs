@@ -1,10 +1,12 @@
 //! Text for people: lines that fit, columns that line up, words in the right number.
 
+mod diff;
 mod style;
 mod table;
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
+pub use diff::unified;
 pub use style::Style;
 pub use table::{Cell, Column, Table};
 
@@ -51,6 +53,28 @@ pub fn wrapped(text: &str, width: usize, first: &str, rest: &str) -> String {
     textwrap::fill(text, options)
 }
 
+/// Text inside of XML or HTML, in an attribute too. What neither can hold shows as a replacement.
+pub fn xml(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for each in text.chars() {
+        match each {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // A parser would make a blank of it in an attribute.
+            '\n' | '\t' => {
+                let _ = write!(escaped, "&#{};", u32::from(each));
+            }
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
+            _ if each.is_control() => escaped.push('\u{FFFD}'),
+            _ => escaped.push(each),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +93,14 @@ mod tests {
         let groups: Vec<usize> = (1..=1_003).collect();
         assert_eq!(elided(&groups[..3], 5), "1, 2, 3");
         assert_eq!(elided(&groups, 5), "1, 2, 3, … 999 more …, 1003");
+    }
+
+    #[test]
+    fn markup_cannot_be_brought_in() {
+        assert_eq!(
+            xml("<b a=\"1\">'&'\n\u{1b}"),
+            "&lt;b a=&quot;1&quot;&gt;&#39;&amp;&#39;&#10;\u{FFFD}"
+        );
     }
 
     #[test]

@@ -105,6 +105,10 @@ fn shown(typed: &str, output: &Output) -> String {
             .replace(
                 &format!("drover {}", env!("CARGO_PKG_VERSION")),
                 "drover VERSION",
+            )
+            .replace(
+                &format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")),
+                "\"version\": \"VERSION\"",
             );
         for line in said.lines() {
             let _ = writeln!(text, "{}", format!("{stream} | {line}").trim_end());

@@ -27,12 +27,16 @@
 //! `problems` are those of a `ValidateReport`; where one of them is an error there are no plans.
 //! `failures` are plans that could not be laid out.
 
+mod keeping;
+
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Places, Planner, Records};
 use drover_manifest::Diagnostic;
 use drover_world::PlanId;
 use serde::Serialize;
+
+pub use keeping::read as read_reviewed;
 
 use super::{read, refuse, shown, summary};
 use crate::cli::{Plan, PlanFormat};
@@ -79,6 +83,9 @@ pub fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure> {
         places: &Places::NONE,
         now: Some(now),
     };
+    if let Some(path) = &arguments.reviewed {
+        return keeping::compare(&planner, path, arguments.format, output);
+    }
     let plans = select(&declared, &arguments.plans)?;
     let survey = Survey {
         arguments,
@@ -90,7 +97,11 @@ pub fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure> {
             actual: arguments.actual.map(Into::into),
         },
     };
-    survey.run(&plans, output)
+    let exit = survey.run(&plans, output)?;
+    if let Some(path) = &arguments.out {
+        keeping::keep(&planner, &plans, survey.question, now, path, output)?;
+    }
+    Ok(exit)
 }
 
 /// Manifests that are wrong are not planned. The problems are the answer, in the form that was asked

@@ -1,4 +1,7 @@
-//! The graph of a plan, in languages that other tools draw.
+//! The graph of a plan: in languages that other tools draw, and as a picture.
+
+mod layout;
+pub mod svg;
 
 use std::fmt::Write as _;
 

@@ -9,7 +9,7 @@ use drover_lab::Guest;
 use drover_world::{ErrorClass, Outcome};
 use serde_json::{Value, json};
 
-use crate::movers::output;
+use crate::movers::{Movers, output};
 use crate::protected::{Protected, backing, identical, info};
 
 /// After the first copy nothing travels by itself.
@@ -159,7 +159,7 @@ async fn a_disk_that_grows_is_followed_and_one_that_shrinks_is_named() {
     output(create.args(["create", "-f", "qcow2"]).arg(&disk).arg("1M"));
     let error = loop {
         match machine.ask(LinkGoal::FinalSync { towards }).await {
-            Ok(Outcome::Reached) => panic!("{}", machine.logs()),
+            Ok(Outcome::Reached) => panic!("{}", Movers::last_words()),
             Err(error) if error.class == ErrorClass::Terminal => break error,
             _ => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
         }

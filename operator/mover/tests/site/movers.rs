@@ -100,6 +100,12 @@ impl Movers {
         text.lines().map(ToOwned::to_owned).collect()
     }
 
+    /// What movers said last, for whoever looks at a failure.
+    pub fn last_words() -> String {
+        let said = Self::said();
+        said[said.len().saturating_sub(40)..].join("\n")
+    }
+
     fn spec(&self, side: Side) -> SiteSpec {
         let address = format!("unix://{}", self.socket(side).display());
         let hosts = json!([{"name": "local", "uri": "qemu:///system"}]);

@@ -158,12 +158,12 @@ impl Protected {
             match &answer {
                 Ok(Outcome::Reached) => return,
                 Err(error) if error.class != ErrorClass::Retryable => {
-                    panic!("{what}: {error:?}\n{}", self.logs())
+                    panic!("{what}: {error:?}\n{}", Movers::last_words())
                 }
                 _ => {}
             }
             let late = begun.elapsed() > PATIENCE;
-            assert!(!late, "{what}: {answer:?}\n{}", self.logs());
+            assert!(!late, "{what}: {answer:?}\n{}", Movers::last_words());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -217,11 +217,6 @@ impl Protected {
     pub fn copies(&self, role: SiteRole) -> PathBuf {
         let folder = self.site(role).pool_folder().join("drover");
         folder.join(self.name(role))
-    }
-
-    pub fn logs(&self) -> String {
-        let said = Movers::said();
-        said[said.len().saturating_sub(40)..].join("\n")
     }
 }
 

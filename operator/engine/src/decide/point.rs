@@ -34,7 +34,7 @@ pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
         epoch: view.record.epoch,
         at: chosen.at,
         loss: Some(drover_api::value::Duration::from_std(
-            loss_of(view, index, chosen.at).time,
+            loss_of(view, index, points, chosen.at).time,
         )),
     })
 }
@@ -42,20 +42,31 @@ pub fn chosen_point(view: &RunView<'_>, index: usize) -> Option<PointUsed> {
 /// What starting the machine at this position would lose. Nothing is lost when it was stopped and its
 /// last changes were sent.
 pub(crate) fn loss(view: &RunView<'_>, index: usize) -> Option<Loss> {
-    let journal = view.machines.machine(index).journal;
-    if journal.left == Some(LeftProof::Synced) && takes_everything(choice(view)) {
-        return Some(Loss {
+    let points = points(view, index).unwrap_or_default();
+    match chosen_point(view, index) {
+        Some(point) => Some(loss_of(view, index, points, point.at)),
+        None if synced(view, index) && takes_everything(choice(view)) => Some(Loss {
             time: Duration::ZERO,
-        });
+        }),
+        None => None,
     }
-    chosen_point(view, index).map(|point| loss_of(view, index, point.at))
+}
+
+fn synced(view: &RunView<'_>, index: usize) -> bool {
+    view.machines.machine(index).journal.left == Some(LeftProof::Synced)
 }
 
 fn takes_everything(choice: &RecoveryPointChoice) -> bool {
     choice.kind == RecoveryPointType::Latest
 }
 
-fn loss_of(view: &RunView<'_>, index: usize, at: Timestamp) -> Loss {
+fn loss_of(view: &RunView<'_>, index: usize, points: &[Point], at: Timestamp) -> Loss {
+    // The newest point of a machine whose last changes were sent holds them.
+    if synced(view, index) && points.iter().all(|point| point.at <= at) {
+        return Loss {
+            time: Duration::ZERO,
+        };
+    }
     // Until it left, the machine may have written; after that it did not.
     let until = view
         .machines

@@ -2,7 +2,7 @@
 
 use drover_api::common::{RecoveryPointChoice, RecoveryPointType, RunKind};
 use drover_api::value::Duration;
-use drover_api::{DecisionAction, RunPhase};
+use drover_api::{DecisionAction, LeftProof, RunPhase};
 use drover_engine::decide::{MachineStep, WaitReason};
 use drover_world::{Observed, Point};
 
@@ -131,6 +131,17 @@ fn more_loss_than_declared_needs_a_word() {
     assert_eq!(bench.phase(), RunPhase::CommitPending);
     let point = bench.journals[0].point.as_ref().unwrap();
     assert_eq!(point.loss, Some(Duration::from_secs(400)));
+}
+
+#[test]
+fn nothing_is_lost_where_the_last_changes_were_sent() {
+    // SPEC: FO-3, FO-4
+    let mut bench = Bench::new(spec(RunKind::UnplannedFailover, &[1]));
+    bench.settle();
+    assert_eq!(bench.phase(), RunPhase::CommitPending);
+    assert_eq!(bench.journals[0].left, Some(LeftProof::Synced));
+    let point = bench.journals[0].point.as_ref().unwrap();
+    assert_eq!(point.loss, Some(Duration::from_secs(0)));
 }
 
 #[test]

@@ -471,11 +471,12 @@ impl Compiler<'_> {
                 .map(|request| request.unfenced)
                 .unwrap_or_default(),
         };
-        let stop_timeout = self.resolved.source.fencing.stop_timeout.clone();
+        let fencing = &self.resolved.source.fencing;
         SourceRule {
             stop,
             unfenced,
-            stop_timeout,
+            stop_timeout: fencing.stop_timeout.clone(),
+            on_stop_timeout: fencing.on_stop_timeout,
         }
     }
 

@@ -10,6 +10,7 @@ use super::action::Action;
 use super::failback_policy::{BetweenPhases, DataSync, FailbackLocation};
 use super::recovery_plan::{Commit, EstimateSource, Override};
 use super::run_decision::DecisionOutcome;
+use super::site::OnStopTimeout;
 use crate::common::{
     Direction, FailoverType, PlanRef, RecoveryPointChoice, RunKind, SitePair, SiteRole, SourceStop,
     Unfenced,
@@ -160,6 +161,9 @@ pub struct SourceRule {
     pub unfenced: Unfenced,
     /// How long the stop of one machine may take before it counts as failed.
     pub stop_timeout: Duration,
+    /// What is done about a guest that did not shut down in that time, where it must.
+    #[serde(default, skip_serializing_if = "OnStopTimeout::is_default")]
+    pub on_stop_timeout: OnStopTimeout,
 }
 
 /// Data synchronisation inside a run (FB-3).

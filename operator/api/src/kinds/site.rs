@@ -405,6 +405,9 @@ pub struct Fencing {
     /// How long a stop of one machine may take before it counts as failed.
     #[serde(default = "five_minutes")]
     pub stop_timeout: Duration,
+    /// What a run that must stop a machine does when its guest did not shut down in that time.
+    #[serde(default)]
+    pub on_stop_timeout: OnStopTimeout,
 }
 
 impl Default for Fencing {
@@ -412,12 +415,31 @@ impl Default for Fencing {
         Self {
             method: FencingMethod::default(),
             stop_timeout: five_minutes(),
+            on_stop_timeout: OnStopTimeout::default(),
         }
     }
 }
 
 fn five_minutes() -> Duration {
     Duration::from_mins(5)
+}
+
+/// What is done about a guest that does not shut down, where it must.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum OnStopTimeout {
+    /// The run halts, and a person decides.
+    #[default]
+    Halt,
+    /// The machine is fenced by the declared method; then its last changes are sent. What it had only in
+    /// its memory is gone.
+    Fence,
+}
+
+impl OnStopTimeout {
+    /// Whether it is what is done unless something else is declared.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The means of fencing.

@@ -10,8 +10,8 @@ use drover_api::common::{
 use drover_api::value::Duration;
 use drover_api::{
     Action, Commit, DecisionAction, FailbackLocation, MachineRunSpec, MachineRunStatus,
-    RecoveryRunSpec, RunDecisionSpec, RunGroup, RunLimits, RunPhase, RunRecord, RunRef, SourceRule,
-    StepRef,
+    OnStopTimeout, RecoveryRunSpec, RunDecisionSpec, RunGroup, RunLimits, RunPhase, RunRecord,
+    RunRef, SourceRule, StepRef,
 };
 use drover_engine::decide::{
     self, ActionId, ActionReport, Failure, MachineStep, MachineView, Room, RunStep, RunView, Shape,
@@ -71,6 +71,7 @@ pub fn spec(kind: RunKind, groups: &[u32]) -> RecoveryRunSpec {
             stop: SourceStop::Attempt,
             unfenced: Unfenced::Refuse,
             stop_timeout: Duration::from_mins(5),
+            on_stop_timeout: OnStopTimeout::Halt,
         },
         recovery_point: RecoveryPointChoice::of(RecoveryPointType::Latest),
         max_data_loss: None,

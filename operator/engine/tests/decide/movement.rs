@@ -3,8 +3,8 @@
 use drover_api::common::{Direction, RunKind, SiteRole, SourceStop};
 use drover_api::value::Duration;
 use drover_api::{
-    BetweenPhases, Commit, CommitPolicy, DataSync, DecisionAction, LeftProof, RunPhase,
-    Synchronization,
+    BetweenPhases, Commit, CommitPolicy, DataSync, DecisionAction, LeftProof, OnStopTimeout,
+    RunPhase, Synchronization,
 };
 use drover_engine::decide::{MachineStep, Releaser, WaitReason};
 use drover_world::{Effect, ErrorClass, LinkState, Observed, Power};
@@ -136,6 +136,27 @@ fn a_guest_that_ignores_its_shutdown_halts_a_planned_run_and_can_be_resumed() {
     assert_eq!(bench.record.epoch, epoch + 1);
     bench.settle();
     assert_eq!(bench.phase(), RunPhase::CommitPending);
+}
+
+#[test]
+fn a_guest_that_ignores_its_shutdown_is_fenced_where_that_is_declared_and_loses_nothing() {
+    // SPEC: FO-2, SA-2
+    let mut spec = spec(RunKind::PlannedFailover, &[1]);
+    spec.source.on_stop_timeout = OnStopTimeout::Fence;
+    let mut bench = Bench::new(spec);
+    bench.step_run();
+    let Observed::Seen { value, .. } = &mut bench.sights[0].source else {
+        unreachable!()
+    };
+    value.power = Power::Stopping;
+    bench.now += SignedDuration::from_mins(5);
+    assert_eq!(
+        bench.machine(0),
+        MachineStep::Ensure(Effect::Fenced { site: PRIMARY })
+    );
+    bench.settle();
+    assert_eq!(bench.phase(), RunPhase::CommitPending);
+    assert_eq!(bench.journals[0].left, Some(LeftProof::Synced));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use drover_api::common::{
 use drover_api::value::Duration;
 use drover_api::{
     BetweenPhases, Commit, DataSync, DecisionAction, FailbackLocation, MachineRunSpec,
-    RecoveryRunSpec, RunDecisionSpec, RunGroup, RunLimits, RunRef, SourceRule, Synchronization,
+    OnStopTimeout, RecoveryRunSpec, RunDecisionSpec, RunGroup, RunLimits, RunRef, SourceRule,
+    Synchronization,
 };
 use drover_engine::decide::Shape;
 
@@ -171,6 +172,7 @@ pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
             stop: script.source_stop,
             unfenced: script.unfenced,
             stop_timeout: Duration::from_mins(5),
+            on_stop_timeout: OnStopTimeout::Halt,
         },
         recovery_point: RecoveryPointChoice::of(RecoveryPointType::Latest),
         max_data_loss: None,

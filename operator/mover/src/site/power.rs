@@ -20,6 +20,10 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// How often a stop is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Jobs that end with the machine off.
+pub(super) const STOP: &str = "stop";
+pub(super) const FENCE: &str = "fence";
+
 pub(super) fn is_off(seen: &DomainSeen) -> bool {
     !seen.power.is_active()
 }
@@ -58,10 +62,15 @@ impl Site {
             self.note_stopped(host, &machine).await;
             return Ok(Outcome::Reached);
         }
-        self.jobs.abort(&machine, Lane::Power);
+        match self.jobs.doing(&machine, Lane::Power).as_deref() {
+            // That ends sooner.
+            Some(FENCE) => return Ok(Outcome::InProgress { percent: None }),
+            Some(STOP) | None => {}
+            Some(_) => self.jobs.abort(&machine, Lane::Power),
+        }
         let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
         self.jobs
-            .begin(&machine, Lane::Power, "stop".into(), |_| async move {
+            .begin(&machine, Lane::Power, STOP.into(), |_| async move {
                 // A machine with an open backup hangs while it shuts down.
                 site.end_loans_of(&name).await?;
                 let domain = name.as_str();
@@ -99,12 +108,12 @@ impl Site {
             self.note_stopped(host, &machine).await;
             return Ok(Outcome::Reached);
         }
-        if self.jobs.doing(&machine, Lane::Power).as_deref() != Some("fence") {
+        if self.jobs.doing(&machine, Lane::Power).as_deref() != Some(FENCE) {
             self.jobs.abort(&machine, Lane::Power);
         }
         let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
         self.jobs
-            .begin(&machine, Lane::Power, "fence".into(), |_| async move {
+            .begin(&machine, Lane::Power, FENCE.into(), |_| async move {
                 host.set_autostart(name.as_str(), false).await?;
                 host.destroy(name.as_str()).await?;
                 site.forget_loans_of(&name);
@@ -136,6 +145,10 @@ impl Site {
         let (host, seen) = self.must_find(machine.as_str()).await?;
         let record = self.store.get(&machine);
         may_start(&machine, &record)?;
+        if self.jobs.doing(&machine, Lane::Power).as_deref() == Some(STOP) {
+            // It should not stop any more; a guest that heard of it before does, and is started then.
+            self.jobs.abort(&machine, Lane::Power);
+        }
         if let Some(start) = &record.start
             && start.epoch == asker.epoch
             && let Some(why) = &start.failed

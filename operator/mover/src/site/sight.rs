@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Site;
 use super::jobs::Lane;
 use super::make::drill_of;
-use super::power::is_off;
+use super::power::{FENCE, STOP, is_off};
 use crate::domain::Domain;
 use crate::host::{DomainPower, DomainSeen, Host, Which};
 use crate::record::Record;
@@ -79,7 +79,8 @@ impl Site {
         domain: Option<&DomainSeen>,
     ) -> InstanceSeen {
         let live = self.live().get(machine).cloned().unwrap_or_default();
-        let stopping = self.jobs.doing(machine, Lane::Power).as_deref() == Some("stop");
+        let doing = self.jobs.doing(machine, Lane::Power);
+        let stopping = matches!(doing.as_deref(), Some(STOP | FENCE));
         let start = record.start.as_ref();
         let power = match domain.map(|domain| domain.power) {
             None => Power::Absent,

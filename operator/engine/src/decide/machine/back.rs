@@ -56,7 +56,8 @@ impl Case<'_> {
                 StepName::Return,
                 "the machine did not become healthy at the source",
             ),
-            Power::Stopping => wait(WaitReason::Shutdown),
+            // A guest that does not listen would be stopping for ever: it is told to stay.
+            Power::Stopping if !self.overdue(1) => wait(WaitReason::Shutdown),
             Power::Starting if seen.epoch == self.record.epoch => wait(WaitReason::Healthy),
             _ => Ensure(Effect::Started { site: source }),
         }

@@ -1,7 +1,7 @@
 //! Leaving the source: stopped, its last changes sent, proven; or fenced; or its risk accepted.
 
-use drover_api::LeftProof;
 use drover_api::common::{SourceStop, Unfenced};
+use drover_api::{LeftProof, OnStopTimeout};
 use drover_world::{Effect, Power};
 
 use super::MachineStep::Ensure;
@@ -38,11 +38,21 @@ impl Case<'_> {
             return self.failed(StepName::Leave, "the machine is not at the source any more");
         }
         match self.held(&self.view.sight.source, source) {
-            Held::Not(_) if self.stopping() && self.overdue(1) => {
-                self.failed(StepName::Leave, "the guest did not shut down in time")
-            }
+            Held::Not(_) if self.stopping() && self.overdue(1) => self.does_not_listen(),
             Held::Not(step) => step,
             Held::Yes => self.final_sync(),
+        }
+    }
+
+    /// What was acknowledged is on its disks, so cutting its power loses nothing of that.
+    fn does_not_listen(&self) -> MachineStep {
+        match self.shape.spec.source.on_stop_timeout {
+            OnStopTimeout::Halt => {
+                self.failed(StepName::Leave, "the guest did not shut down in time")
+            }
+            OnStopTimeout::Fence => Ensure(Effect::Fenced {
+                site: self.shape.source(),
+            }),
         }
     }
 

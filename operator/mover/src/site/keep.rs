@@ -210,6 +210,17 @@ fn needed(record: &Record) -> BTreeSet<PathBuf> {
         .collect()
 }
 
+/// All files that a record speaks of.
+pub(super) fn known(record: &Record) -> BTreeSet<PathBuf> {
+    let mut known = needed(record);
+    if let Some(half) = &record.half {
+        let points = half.points.iter().flat_map(|point| point.files.values());
+        let base = half.base.iter().flat_map(|base| base.files.values());
+        known.extend(points.chain(base).chain(&half.litter).cloned());
+    }
+    known
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;

@@ -21,7 +21,7 @@ use super::Site;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::domain::{Device, Disk, Domain, Kind};
-use crate::host::{Backup, DomainPower, DomainSeen, Host, HostError, Which};
+use crate::host::{Backup, DomainSeen, Host, HostError, Which};
 use crate::image::{self, Served};
 use crate::nbd::Address;
 
@@ -115,6 +115,14 @@ impl Site {
 
     /// Lends disks of several machines at one instant.
     pub(super) async fn lend(self: &Arc<Self>, ask: Lend) -> Result<Lent, FabricError> {
+        // Whoever asked may go away while guests are at rest for it: they go on all the same.
+        let site = Arc::clone(self);
+        let lent = tokio::spawn(async move { site.lend_now(ask).await });
+        lent.await
+            .map_err(|error| retryable(format!("nothing was lent: {error}"), ""))?
+    }
+
+    async fn lend_now(&self, ask: Lend) -> Result<Lent, FabricError> {
         let mut found = Vec::new();
         for one in &ask.machines {
             self.end_loans_of(&one.machine).await?;
@@ -135,8 +143,11 @@ impl Site {
             let described = self.describe_at(host, &seen).await?;
             found.push((host, seen, described));
         }
-        for (one, (host, _, _)) in ask.machines.iter().zip(&found) {
-            self.tidy_checkpoints(host, one).await;
+        for (one, (host, seen, _)) in ask.machines.iter().zip(&found) {
+            // A checkpoint goes with the machine that runs, and not before.
+            if !is_off(seen) {
+                self.tidy_checkpoints(host, one).await;
+            }
         }
         let frozen = self.bring_to_rest(&ask, &found).await;
         let still = self.hold_still(&found).await;
@@ -150,7 +161,7 @@ impl Site {
                 self.lend_running(host, one, described, quiesced).await
             });
         }
-        for machine in frozen.iter().chain(&still) {
+        for machine in still.iter().chain(&frozen) {
             self.release(machine).await;
         }
         let machines = lent.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -193,10 +204,7 @@ impl Site {
             if is_off(seen) || !described.agent {
                 continue;
             }
-            let noted = self
-                .store
-                .change(&one.machine, |record| record.frozen = true);
-            if noted.is_err() {
+            if self.note_rest(&one.machine).is_err() {
                 continue;
             }
             frozen.push(one.machine.clone());
@@ -221,8 +229,7 @@ impl Site {
             let Ok(machine) = seen.name.parse::<MachineName>() else {
                 continue;
             };
-            let noted = self.store.change(&machine, |record| record.frozen = true);
-            if noted.is_err() {
+            if self.note_rest(&machine).is_err() {
                 continue;
             }
             still.push(machine);
@@ -233,22 +240,46 @@ impl Site {
         still
     }
 
+    /// Written down before it is so: whatever becomes of this process, the guest is let go on.
+    fn note_rest(&self, machine: &MachineName) -> Result<(), FabricError> {
+        self.set_at_rest(machine, true);
+        let noted = self.store.change(machine, |record| record.frozen = true);
+        if noted.is_err() {
+            self.set_at_rest(machine, false);
+        }
+        Ok(noted?)
+    }
+
+    fn set_at_rest(&self, machine: &MachineName, is: bool) {
+        self.live().entry(machine.clone()).or_default().at_rest = is;
+    }
+
     /// Thaws a guest, and lets it go on. What stays frozen is tried again all the time.
     pub(super) async fn release(&self, machine: &MachineName) {
-        let released = match self.find(machine.as_str()).await {
-            Ok(Some((host, seen))) if !is_off(&seen) => {
-                let resumed = host.resume(machine.as_str()).await.is_ok();
-                // Without an agent there is nothing to thaw.
-                let frozen = host.thaw(machine.as_str()).await;
-                resumed && (frozen.is_ok() || seen.power == DomainPower::Paused)
+        self.set_at_rest(machine, false);
+        match self.let_go_on(machine).await {
+            Ok(()) => {
+                // Thawing once more harms nobody.
+                let _ = self.store.change(machine, |record| record.frozen = false);
             }
-            Ok(_) => true,
-            Err(_) => false,
-        };
-        if released {
-            // Thawing once more harms nobody.
-            let _ = self.store.change(machine, |record| record.frozen = false);
+            Err(error) => warn!(%machine, %error, "it is still at rest"),
         }
+    }
+
+    async fn let_go_on(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let Some((host, seen)) = self.find(machine.as_str()).await? else {
+            return Ok(());
+        };
+        if is_off(&seen) {
+            return Ok(());
+        }
+        host.resume(machine.as_str()).await?;
+        let running = Domain::parse(&host.xml(machine.as_str(), Which::Running).await?)?;
+        // Who has no agent was never frozen.
+        if running.agent_connected() == Some(true) {
+            host.thaw(machine.as_str()).await?;
+        }
+        Ok(())
     }
 
     async fn lend_running(
@@ -261,6 +292,8 @@ impl Site {
         let domain = one.machine.as_str();
         let socket = self.socket("backup");
         let scratch = self.store.folder(&one.machine).join("scratch");
+        // What a backup left that ended with its libvirtd is in the way of the next one.
+        let _ = tokio::fs::remove_dir_all(&scratch).await;
         tokio::fs::create_dir_all(&scratch)
             .await
             .map_err(|error| retryable(error.to_string(), "look at the storage of the site"))?;

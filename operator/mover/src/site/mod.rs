@@ -85,6 +85,10 @@ pub struct Site {
 
 /// What is known of a machine for as long as this process runs.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 struct Live {
     /// Its guest was seen to be well, since it last started.
     healthy: bool,
@@ -99,6 +103,8 @@ struct Live {
     lent: bool,
     /// It ran when this process was started last, and is off since.
     was_cut_off: bool,
+    /// It is frozen or held still just now, for a copy that begins.
+    at_rest: bool,
 }
 
 /// The folder in a pool that a mover keeps everything in.

@@ -235,8 +235,8 @@ impl Site {
             let own = ours.get(&disk.target);
             let rung = rung(known, target(half, &disk.target, own));
             let file = self.new_file(machine, &disk.target)?;
-            let part = file.with_extension("qcow2.part");
-            self.layer(machine, half, disk, &part).await?;
+            let part = Part(file.with_extension("qcow2.part"));
+            self.layer(machine, half, disk, &part.0).await?;
             let copy = DiskCopy {
                 from: Lender {
                     peer,
@@ -244,27 +244,21 @@ impl Site {
                     compressed: half.terms.compression,
                 },
                 disk,
-                into: &part,
+                into: &part.0,
                 socket: self.socket("part"),
                 rung,
                 ours: own,
                 throttle: Arc::clone(&throttle),
             };
-            match copy.run(|done| self.say(machine, percent, done)).await {
-                Ok(Brought { copied, travelled }) => {
-                    let disk = &disk.target;
-                    info!(%machine, disk, %rung, travelled, written = copied.written, "it is here");
-                }
-                Err(error) => {
-                    let _ = tokio::fs::remove_file(&part).await;
-                    return Err(error);
-                }
-            }
+            let Brought { copied, travelled } =
+                copy.run(|done| self.say(machine, percent, done)).await?;
+            let target = &disk.target;
+            info!(%machine, target, %rung, travelled, written = copied.written, "it is here");
             parts.push((disk.target.clone(), part, file));
         }
         let mut files = BTreeMap::new();
         for (disk, part, file) in parts {
-            image::publish(&part, &file).await?;
+            image::publish(&part.0, &file).await?;
             files.insert(disk, file);
         }
         Ok(files)
@@ -394,6 +388,16 @@ impl Site {
             }
         })?;
         Ok(agreed)
+    }
+}
+
+/// A file that is not whole, which goes with this: unless it is published it is nobody's, and takes room.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // One that was published has another name.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Ways to say no.
 
+use drover_libvirt::call::chain;
 use drover_libvirt::protocol::Asker;
 use drover_world::{ErrorClass, FabricError};
 
 use crate::domain::DomainError;
 use crate::host::HostError;
 use crate::image::ImageError;
-use crate::nbd::NbdError;
+use crate::nbd::{Errno, NbdError};
 use crate::store::StoreError;
-use crate::transfer::TransferError;
+use crate::transfer::{Side, TransferError};
 
 fn error(class: ErrorClass, message: String, hint: &str) -> FabricError {
     FabricError {
@@ -48,7 +49,7 @@ macro_rules! may_work_later {
     ($($error:ty: $hint:literal,)*) => {$(
         impl From<$error> for FabricError {
             fn from(error: $error) -> Self {
-                retryable(error.to_string(), $hint)
+                retryable(chain(&error), $hint)
             }
         }
     )*};
@@ -58,8 +59,25 @@ may_work_later! {
     StoreError: "look at the storage of the site",
     ImageError: "look at the storage of the site",
     NbdError: "look at the link between the sites",
-    TransferError: "look at the link between the sites, and at the storage",
     DomainError: "look at the machine's description",
+}
+
+impl From<TransferError> for FabricError {
+    fn from(error: TransferError) -> Self {
+        let full = matches!(
+            &error,
+            TransferError::Nbd { side: Side::Target, source }
+                if source.errno() == Some(Errno::NoSpace)
+        );
+        if full {
+            return retryable(
+                "there is no space left for the copy",
+                "make room in the storage pool; the copy goes on by itself",
+            );
+        }
+        let hint = "look at the link between the sites, and at the storage";
+        retryable(chain(&error), hint)
+    }
 }
 
 impl From<HostError> for FabricError {

@@ -8,10 +8,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use drover_libvirt::protocol::{Nothing, path};
 use drover_world::FabricError;
-use http::StatusCode;
 use serde::Serialize;
 
 use super::Site;
+use super::refusal::retryable;
 use crate::serve::{Failed, tunnel};
 
 fn answer<T: Serialize>(result: Result<T, FabricError>) -> Response {
@@ -92,6 +92,11 @@ async fn stream(
 ) -> Response {
     match site.stream_of(&loan, &stream) {
         Some((address, in_use)) => tunnel(request, address, in_use).await,
-        None => StatusCode::NOT_FOUND.into_response(),
+        // It ended, or this process is another one than that which lent it.
+        None => Failed(retryable(
+            "what was lent ended before it was read",
+            "it is lent again",
+        ))
+        .into_response(),
     }
 }

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::Site;
 use super::jobs::Lane;
+use super::keep::known;
 use super::power::is_off;
 use super::pull::What;
 use crate::host::{DomainPower, DomainSeen};
@@ -40,7 +41,7 @@ impl Site {
     /// After a start: what a crash left is tidied, and nothing that runs elsewhere starts here.
     async fn wake(self: &Arc<Self>) {
         for (machine, record) in self.store.all() {
-            self.sweep(&machine);
+            self.sweep(&machine, &record);
             if record.ran && !record.held {
                 // Its site may have lost power; if it runs, this is forgotten at the first look.
                 self.live().entry(machine.clone()).or_default().was_cut_off = true;
@@ -54,17 +55,22 @@ impl Site {
         }
     }
 
-    /// Files that are not whole are nobody's.
-    fn sweep(&self, machine: &MachineName) {
+    /// Files that are not whole are nobody's, and so are those that became whole when the record did not say
+    /// so yet.
+    fn sweep(&self, machine: &MachineName, record: &Record) {
         let Ok(entries) = std::fs::read_dir(self.store.folder(machine)) else {
             return;
         };
+        let known = known(record);
         for entry in entries.flatten() {
             let path = entry.path();
-            if path.extension().is_some_and(|end| end == "part")
+            let ends = |with: &str| path.extension().is_some_and(|end| end == with);
+            let numbered = path.file_name().is_some_and(is_numbered);
+            let lost = numbered && record.half.is_some() && !known.contains(&path);
+            if (ends("part") || lost)
                 && let Err(error) = std::fs::remove_file(&path)
             {
-                warn!(file = %path.display(), %error, "what is not whole stays");
+                warn!(file = %path.display(), %error, "what is nobody's stays");
             }
         }
     }
@@ -222,7 +228,8 @@ impl Site {
         loop {
             self.end_idle_loans().await;
             for (machine, record) in self.store.all() {
-                if record.frozen && self.jobs.doing(&machine, Lane::Copy).is_none() {
+                let at_rest = self.live().get(&machine).is_some_and(|live| live.at_rest);
+                if record.frozen && !at_rest {
                     self.release(&machine).await;
                 }
                 self.look_after(&machine, &record).await;
@@ -318,6 +325,14 @@ fn cut_off(half: &Half) -> Option<What> {
         LinkState::Resynchronizing => Some(What::Resync),
         _ => None,
     }
+}
+
+/// Whether a file is called as those that are made here.
+fn is_numbered(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let number = name.split_once('-').map(|(number, _)| number);
+    let digits = number.is_some_and(|number| number.parse::<u64>().is_ok() && number.len() >= 5);
+    digits && name.ends_with(".qcow2")
 }
 
 fn replicates(half: &Half) -> bool {

@@ -1,8 +1,9 @@
 //! A shop fails over and back, and its guests count on.
 
 use drover_lab::Side;
-use serde_json::json;
 
+use crate::manifests;
+use crate::operator::Operator;
 use crate::shop::Shop;
 
 /// So often there and back; more in the long mode.
@@ -19,18 +20,18 @@ fn a_shop_goes_over_and_comes_back_and_misses_no_count() {
     };
     let mut run = 0;
     for _ in 0..cycles {
-        for (from, to, word) in [
-            (Side::Primary, Side::Secondary, "secondary"),
-            (Side::Secondary, Side::Primary, "primary"),
+        for (from, to) in [
+            (Side::Primary, Side::Secondary),
+            (Side::Secondary, Side::Primary),
         ] {
-            shop.declare(word, &json!({}));
+            shop.declare(to, None);
             run += 1;
             let over = format!("shop-{run}");
             shop.until_phase(&over, "CommitPending");
             let acknowledged = shop.counted(from);
             shop.goes_on(to, &acknowledged);
             shop.identical(from, to);
-            shop.decide("commit", &over);
+            shop.operator.decide("commit", &over);
             run += 1;
             shop.until_phase(&format!("shop-{run}"), "Protected");
         }
@@ -44,16 +45,8 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
     let home = shop.site(Side::Primary);
     let acknowledged = shop.counted(Side::Primary);
     home.kill_everything();
-    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
-    let request = json!({
-        "id": "the-site-burns",
-        "expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        "type": "Unplanned",
-        "recoveryPoint": {"type": "Latest"},
-        "sourceStop": "Skip",
-        "unfenced": "AcceptSplitBrain",
-    });
-    shop.declare("secondary", &request);
+    let request = manifests::unplanned("the-site-burns", "Skip", "AcceptSplitBrain");
+    shop.declare(Side::Secondary, Some(&request));
     shop.until_phase("shop-1", "CommitPending");
     let consoles = crate::shop::MACHINES.map(|name| {
         let counts = |said: &drover_lab::Console| said.heartbeat().is_some();
@@ -69,10 +62,10 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
 
     // When power returns nothing runs there, and it is told to stay so.
     home.restore().unwrap();
-    shop.movers.begin(Side::Primary);
-    Shop::until("what came back is held", || {
-        let machines = shop.get("protectedmachines");
-        let plan = shop.get("recoveryplans");
+    shop.operator.movers.begin(Side::Primary);
+    Operator::until("what came back is held", || {
+        let machines = shop.operator.get("protectedmachines");
+        let plan = shop.operator.get("recoveryplans");
         let split = plan.iter().chain(&machines).any(|one| {
             one["status"]
                 .to_string()
@@ -84,13 +77,13 @@ fn a_lost_site_is_left_behind_and_never_runs_a_second_copy() {
                 .is_ok_and(|state| state.trim() == "shut off")
         })
     });
-    shop.decide("commit", "shop-1");
+    shop.operator.decide("commit", "shop-1");
     shop.until_phase("shop-1", "Committed");
     // After a loss Drover copies nothing back before a person says so.
-    shop.decide("reprotect", "shop-1");
+    shop.operator.decide("reprotect", "shop-1");
     shop.until_phase("shop-2", "Protected");
     let acknowledged = shop.counted(Side::Secondary);
-    shop.declare("primary", &json!({}));
+    shop.declare(Side::Primary, None);
     shop.until_phase("shop-3", "CommitPending");
     shop.goes_on(Side::Primary, &acknowledged);
 }

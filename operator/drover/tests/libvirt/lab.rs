@@ -1,16 +1,17 @@
 //! Two libvirt sites with a mover each.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use drover_api::{ReplicationPolicySpec, SiteSpec};
 use drover_fabric::conformance::Drivers;
 use drover_fabric::{Driver as _, PairConfig, Secrets, SiteConfig};
-use drover_lab::{Lab, Side, Site};
+use drover_lab::{Lab, Side, Site, Wan};
 use drover_libvirt::Libvirt;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// A busy machine takes a while.
 pub const PATIENCE: Duration = Duration::from_mins(5);
@@ -33,6 +34,10 @@ impl Movers {
         }
     }
 
+    pub fn wan(&self) -> &Wan {
+        self.movers.lab().wan()
+    }
+
     pub fn site(&self, side: Side) -> &Site {
         self.movers.site(side)
     }
@@ -40,6 +45,26 @@ impl Movers {
     /// What the mover of a site said.
     pub fn log(&self, side: Side) -> String {
         self.movers.log(side)
+    }
+
+    /// What the mover of a site has on record of a machine; nothing where it has nothing.
+    pub fn record(&self, side: Side, machine: &str) -> Value {
+        let folder = self.copies(side, machine);
+        let record = std::fs::read(folder.join("machine.json")).unwrap_or_default();
+        serde_json::from_slice(&record).unwrap_or_default()
+    }
+
+    /// Where the mover of a site keeps what it has of a machine.
+    pub fn copies(&self, side: Side, machine: &str) -> PathBuf {
+        self.site(side).pool_folder().join("drover").join(machine)
+    }
+
+    /// The instants of a machine's recovery points at a site, oldest first.
+    pub fn points(&self, side: Side, machine: &str) -> Vec<Timestamp> {
+        let record = self.record(side, machine);
+        let points = record["half"]["points"].as_array().cloned();
+        let at = |point: &Value| point["at"].as_str().unwrap().parse().unwrap();
+        points.iter().flatten().map(at).collect()
     }
 
     /// Starts the mover of a site, and returns when it answers.

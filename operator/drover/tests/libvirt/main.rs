@@ -4,7 +4,17 @@
 #![cfg(test)]
 
 mod conformance;
+mod deaths;
 mod demo;
+mod dice;
 mod failover;
+mod fleet;
 mod lab;
+mod lines;
+mod losses;
+mod manifests;
+mod obstacles;
+mod operator;
+mod phases;
 mod shop;
+mod watcher;

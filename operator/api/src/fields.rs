@@ -49,7 +49,10 @@ fn own_bounds(schema: &Value, quote: fn(&str) -> String) -> Vec<String> {
         }
     };
     range("minItems", "maxItems", " entries");
-    range("minProperties", "maxProperties", " entries");
+    // Fields of which exactly one is set are told in words; only a map has entries.
+    if schema["additionalProperties"].is_object() {
+        range("minProperties", "maxProperties", " entries");
+    }
     if schema["enum"].is_null() && !stands_for_its_own {
         range("minLength", "maxLength", " characters");
     }

@@ -7,6 +7,7 @@ mod local;
 mod mover;
 mod serve;
 mod set;
+mod simulate;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use local::*;
 pub use mover::*;
 pub use serve::*;
 pub use set::*;
+pub use simulate::*;
 
 const STYLES: Styles = Styles::styled();
 
@@ -86,6 +88,8 @@ pub enum Command {
     Validate(Validate),
     /// Show what a run would do: order, times, expected RTO and RPO
     Plan(Plan),
+    /// Live a run through on simulated sites, without touching anything
+    Simulate(Simulate),
     /// Draw the order between the groups of recovery plans
     Graph(Graph),
     /// Say what a kind or a field means, and what it may be

@@ -68,6 +68,14 @@ pub enum Failure {
         /// Why.
         source: NotSaved,
     },
+    /// A run cannot be simulated.
+    #[error("cannot simulate {plan}")]
+    Rehearsal {
+        /// The plan.
+        plan: PlanId,
+        /// Why.
+        source: drover_rehearsal::Error,
+    },
     /// There is no such kind.
     #[error("there is no kind {name}")]
     NoSuchKind {

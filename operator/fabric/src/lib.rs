@@ -17,6 +17,7 @@ mod fabric;
 mod guard;
 mod registry;
 mod replicator;
+mod request;
 mod sightings;
 
 pub use clock::Clock;
@@ -27,6 +28,7 @@ pub use fabric::{
 pub use guard::within;
 pub use registry::{Driver, NoSuchDriver, PairConfig, Registry, Secrets, SiteConfig};
 pub use replicator::{LinkGoal, Materialize, PairCapabilities, Replicator, Subject};
+pub use request::{Request, step_name};
 pub use sightings::{Cursor, Sightings};
 
 use drover_world::{FabricError, Outcome};

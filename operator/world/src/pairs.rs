@@ -126,6 +126,23 @@ pub fn of_profile(profile: Profile) -> &'static PairRules {
     }
 }
 
+/// The profile whose rules these are: nothing for pairs that no profile stands for.
+pub fn profile_of(rules: &PairRules) -> Option<Profile> {
+    let all = [
+        Profile::VmmToVmm,
+        Profile::VmmToAzure,
+        Profile::HyperVToAzure,
+        Profile::VMwareToAzure,
+        Profile::PhysicalToAzure,
+        Profile::AzureToAzure,
+        Profile::HyperVSan,
+        Profile::VMwareToSite,
+        Profile::LibvirtToLibvirt,
+    ];
+    all.into_iter()
+        .find(|profile| of_profile(*profile).name == rules.name)
+}
+
 /// The rules of a pair of fabrics under a replicator.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use drover_api::common::{SitePair, SiteRole};
 use drover_api::{Consistency, FailbackLocation, ProtectedMachineSpec, RunNic, TargetSettings};
-use drover_fabric::{Answer, InstanceKey, LinkGoal, Materialize, SiteGoal, Subject, within};
+use drover_fabric::{Answer, InstanceKey, Materialize, Request, Subject, step_name, within};
 use drover_world::{Effect, ErrorClass, Outcome, Stamp};
 
 use super::not_now;
@@ -68,56 +68,6 @@ impl Shaped {
     }
 }
 
-/// What an effect is, to whom it is said.
-enum Said {
-    Site(SiteRole, SiteGoal),
-    Link(LinkGoal),
-    Make(SiteRole, bool),
-}
-
-fn said(effect: Effect) -> Said {
-    match effect {
-        Effect::Stopped { site } => Said::Site(site, SiteGoal::Stopped),
-        Effect::Fenced { site } => Said::Site(site, SiteGoal::Fenced),
-        Effect::Started { site } => Said::Site(site, SiteGoal::Started),
-        Effect::DrillStarted { site } => Said::Site(site, SiteGoal::DrillStarted),
-        Effect::DrillRemoved { site } => Said::Site(site, SiteGoal::DrillRemoved),
-        Effect::Materialized { site } => Said::Make(site, false),
-        Effect::DrillMaterialized { site } => Said::Make(site, true),
-        Effect::Related { towards } => Said::Link(LinkGoal::Related { towards }),
-        Effect::Seeded { towards } => Said::Link(LinkGoal::Seeded { towards }),
-        Effect::Finalized { towards } => Said::Link(LinkGoal::Finalized { towards }),
-        Effect::Resynchronized { towards } => Said::Link(LinkGoal::Resynchronized { towards }),
-        Effect::Unrelated { remove_replica } => Said::Link(LinkGoal::Unrelated { remove_replica }),
-        Effect::FinalSync { towards } => Said::Link(LinkGoal::FinalSync { towards }),
-        Effect::SyncedBack { towards } => Said::Link(LinkGoal::SyncedBack { towards }),
-        Effect::Committed { left } => Said::Link(LinkGoal::Committed { left }),
-        Effect::Reversed { towards } => Said::Link(LinkGoal::Reversed { towards }),
-    }
-}
-
-/// The name of an effect, for the fabric's own log.
-pub(crate) fn step_name(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Related { .. } => "relate",
-        Effect::Seeded { .. } => "seed",
-        Effect::Finalized { .. } => "finalize",
-        Effect::Resynchronized { .. } => "resynchronize",
-        Effect::Unrelated { .. } => "unrelate",
-        Effect::Stopped { .. } => "stop",
-        Effect::Fenced { .. } => "fence",
-        Effect::FinalSync { .. } => "final-sync",
-        Effect::SyncedBack { .. } => "sync-back",
-        Effect::Materialized { .. } => "materialize",
-        Effect::Started { .. } => "start",
-        Effect::Committed { .. } => "commit",
-        Effect::Reversed { .. } => "reverse",
-        Effect::DrillMaterialized { .. } => "drill-materialize",
-        Effect::DrillStarted { .. } => "drill-start",
-        Effect::DrillRemoved { .. } => "drill-remove",
-    }
-}
-
 impl Context {
     /// Asks for an effect. It is asked only while this process leads, and for so long as a driver may
     /// take to answer.
@@ -156,25 +106,25 @@ impl Context {
         shaped: Shaped,
     ) -> Answer {
         let limit = self.settings.driver_limit;
-        match said(effect) {
-            Said::Site(role, goal) => {
+        match Request::of(effect) {
+            Request::Site(role, goal) => {
                 let Some(fabric) = self.fabric(place.sites.at(role)) else {
                     return Err(not_now("the site's driver is not open yet"));
                 };
                 let name = place.subject.at(role);
                 within(limit, fabric.ensure(stamp, name, goal)).await
             }
-            Said::Link(goal) => {
+            Request::Link(goal) => {
                 let Some(replicator) = self.replicator(&place.pair) else {
                     return Err(not_now("the replicator's driver is not open yet"));
                 };
                 within(limit, replicator.ensure(stamp, &place.subject, goal)).await
             }
-            Said::Make(role, drill) => {
+            Request::Make { site, drill } => {
                 let Some(replicator) = self.replicator(&place.pair) else {
                     return Err(not_now("the replicator's driver is not open yet"));
                 };
-                let with = shaped.at(role, drill);
+                let with = shaped.at(site, drill);
                 within(limit, replicator.materialize(stamp, &place.subject, &with)).await
             }
         }

@@ -13,7 +13,7 @@ use drover_fabric::{Fabric, PairConfig, Replicator, Secrets, SiteConfig, within}
 use drover_world::{ErrorClass, FabricError};
 use tokio::task::AbortHandle;
 
-pub(crate) use self::effects::{Place, Shaped, step_name};
+pub(crate) use self::effects::{Place, Shaped};
 use self::observe::{observe_pair, observe_site};
 use crate::context::Context;
 use crate::index::PairKey;

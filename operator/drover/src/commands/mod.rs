@@ -18,6 +18,7 @@ mod plan;
 mod report;
 mod serve;
 mod set;
+mod simulate;
 mod up;
 mod validate;
 mod version;
@@ -45,6 +46,7 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Validate(arguments) => validate::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
+        Command::Simulate(arguments) => simulate::run(&arguments, output),
         Command::Graph(arguments) => graph::run(&arguments, output),
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::Set(arguments) => set::run(&arguments, output),

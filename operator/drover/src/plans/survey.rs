@@ -152,7 +152,11 @@ pub fn compiled(
     Ok((row, compiled))
 }
 
-fn laid_out(
+/// A plan in one line, what its run would do, and what that is asked for.
+///
+/// # Errors
+/// When the plan cannot be laid out.
+pub fn laid_out(
     planner: &Planner<'_>,
     id: &PlanId,
     question: Question,

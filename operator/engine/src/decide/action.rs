@@ -159,7 +159,7 @@ fn note(draft: &mut Draft<'_>, id: ActionId, action: &Action, attempt: u32) {
 }
 
 /// The record of an action.
-pub(crate) fn state(record: &RunRecord, id: ActionId) -> Option<&ActionRecord> {
+pub fn state(record: &RunRecord, id: ActionId) -> Option<&ActionRecord> {
     let group = record.groups.get(id.group)?;
     match id.around {
         Around::Before => group.before.get(id.index),

@@ -27,7 +27,7 @@ mod tenure;
 mod view;
 mod wait;
 
-pub use action::pause_before;
+pub use action::{pause_before, state as action_record};
 pub use admit::{Admitted, admitted};
 pub use drills::{DrillDue, DrillHeld, DrillsView, drill_due, followed_schedule};
 pub use guard::{GuardFacts, Guarded, guarded};

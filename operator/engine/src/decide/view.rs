@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use drover_api::common::{RunKind, SiteRole};
+use drover_api::common::{RetrySchedule, RunKind, SiteRole};
 use drover_api::{
     MachineRunSpec, MachineRunStatus, RecoveryRunSpec, RunDecisionSpec, RunRecord, StepRecord,
     StepState,
 };
-use drover_world::{Effect, FabricError, Instance, Link, Observed};
+use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, Observed};
 use jiff::Timestamp;
 
 use super::standing::Standing;
@@ -43,6 +43,31 @@ pub struct Failure {
     pub at: Timestamp,
     /// When the next is due, for a recoverable one.
     pub retry_at: Timestamp,
+}
+
+impl Failure {
+    /// A request, its epoch and what went wrong; so many failed in a row by now. A recoverable one is due
+    /// again after the pause that the schedule has for that many (PR-5).
+    pub fn of(
+        (effect, epoch, error): (Effect, u64, FabricError),
+        attempts: u32,
+        at: Timestamp,
+        retry: &RetrySchedule,
+    ) -> Self {
+        let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let pause = match error.class {
+            ErrorClass::Retryable => retry.pauses.get(nth).unwrap_or(&retry.then_every).as_std(),
+            ErrorClass::Terminal | ErrorClass::Unsupported => std::time::Duration::ZERO,
+        };
+        Self {
+            effect,
+            epoch,
+            error,
+            attempts,
+            at,
+            retry_at: at.checked_add(pause).unwrap_or(Timestamp::MAX),
+        }
+    }
 }
 
 /// One machine of a run.

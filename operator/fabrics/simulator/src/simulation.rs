@@ -8,7 +8,8 @@ use std::time::Duration;
 use drover_api::SimulatedMachine;
 use drover_api::value::{Address, MachineName, NetworkName, Quantity, SiteName};
 use drover_fabric::{Clock, InstanceSeen};
-use drover_world::{EpochEnforcement, Instance, Link};
+use drover_world::{EpochEnforcement, Estimates, Instance, Link};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -172,6 +173,22 @@ impl Simulation {
         });
     }
 
+    /// A machine's steps take so long from now on, wherever it runs, where the world's latency is realistic.
+    /// For a machine that was heard of.
+    pub fn set_times(&self, site: &SiteName, name: &MachineName, times: Estimates) {
+        self.poke(|world| {
+            let site = world.site(site);
+            if let Some(id) = world.machine_named(site, name, false) {
+                world.set_times(id, times);
+            }
+        });
+    }
+
+    /// When the next thing happens by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.shared.now().world.next_due()
+    }
+
     /// Lets something go wrong, or end.
     pub fn inject(&self, fault: &Fault) {
         self.poke(|world| world.inject(fault));
@@ -182,7 +199,7 @@ impl Simulation {
         self.poke(|world| {
             let due = jiff::SignedDuration::try_from(after).unwrap_or(jiff::SignedDuration::MAX);
             let at = world.now.saturating_add(due);
-            world.plan(at.unwrap_or(jiff::Timestamp::MAX), fault);
+            world.plan(at.unwrap_or(Timestamp::MAX), fault);
         });
     }
 

@@ -16,6 +16,7 @@ use drover_engine::decide::{
     TenureView, WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
+use drover_fabric::step_name;
 use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -24,8 +25,8 @@ use crate::cache::ObjectKey;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Snapshot;
-use crate::drivers::{Place, Shaped, step_name};
-use crate::kinds::run::{asked_again, retry_pause};
+use crate::drivers::{Place, Shaped};
+use crate::kinds::run::{asked_again, retries};
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -384,17 +385,9 @@ fn note(
         .get(key)
         .map_or(0, |former| former.attempts)
         .saturating_add(1);
-    let pause = retry_pause(context, Some(&place.pair), error.class, attempts);
-    let retry_at = at.checked_add(pause).unwrap_or(Timestamp::MAX);
     context.asked().remove(key);
-    let failure = Failure {
-        effect,
-        epoch,
-        error,
-        attempts,
-        at,
-        retry_at,
-    };
+    let retry = retries(context, Some(&place.pair));
+    let failure = Failure::of((effect, epoch, error), attempts, at, &retry);
     context.failures().insert(key.clone(), failure);
     context.queue.add(Key::Machine(key.clone()));
 }

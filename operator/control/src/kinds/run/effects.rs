@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use drover_api::RecoveryRun;
 use drover_engine::decide::ActionId;
+use drover_fabric::step_name;
 use drover_world::{Effect, Stamp};
 use tokio::time::Instant;
 
@@ -13,7 +14,7 @@ use super::state::{Answered, Asked, RunState};
 use crate::actions;
 use crate::cache::ObjectKey;
 use crate::context::Context;
-use crate::drivers::{Shaped, step_name};
+use crate::drivers::Shaped;
 use crate::queue::Key;
 
 /// After so long a request is made again that was answered and is not seen to be done: somebody may have

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use drover_api::common::{RunKind, SiteRole};
+use drover_api::common::{RetrySchedule, RunKind, SiteRole};
 use drover_api::{DrillPhase, RecoveryRun, RunDecisionSpec, RunRecord};
 use drover_engine::decide::{self, Failure, Room, RunView, Sight};
+use drover_fabric::step_name;
 use drover_world::ErrorClass;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -13,7 +14,7 @@ use kube::ResourceExt;
 use super::state::{Answered, Inbox, RunState};
 use crate::cache::ObjectKey;
 use crate::context::Context;
-use crate::drivers::{Place, step_name};
+use crate::drivers::Place;
 
 static FRESH_RECORD: LazyLock<RunRecord> = LazyLock::new(RunRecord::default);
 
@@ -115,42 +116,24 @@ fn note_answer(context: &Context, state: &mut RunState, answered: Answered) {
     let pair = state.places[position]
         .as_ref()
         .map(|place| place.pair.clone());
-    let pause = retry_pause(context, pair.as_ref(), error.class, attempts);
     if error.class == ErrorClass::Retryable {
         context.metrics.retried(step_name(answered.effect));
     }
-    let retry_at = answered.at.checked_add(pause).unwrap_or(Timestamp::MAX);
     // A retry asks again.
     state.asked[position] = None;
-    let failure = Failure {
-        effect: answered.effect,
-        epoch: answered.epoch,
-        error,
-        attempts,
-        at: answered.at,
-        retry_at,
-    };
+    let retry = retries(context, pair.as_ref());
+    let failed = (answered.effect, answered.epoch, error);
+    let failure = Failure::of(failed, attempts, answered.at, &retry);
     state.failures.insert(position, failure);
 }
 
-/// The pause before the next attempt, by the schedule of the machine's policy.
-pub(crate) fn retry_pause(
-    context: &Context,
-    pair: Option<&crate::index::PairKey>,
-    class: ErrorClass,
-    attempts: u32,
-) -> std::time::Duration {
-    if class != ErrorClass::Retryable {
-        return std::time::Duration::ZERO;
-    }
+/// When requests are made again, by the policy of a machine.
+pub(crate) fn retries(context: &Context, pair: Option<&crate::index::PairKey>) -> RetrySchedule {
     let cache = context.cache();
     let policy = pair.and_then(|pair| cache.policies.get(&pair.policy));
-    let schedule = policy
+    policy
         .map(|policy| policy.spec.retry.clone())
-        .unwrap_or_default();
-    let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-    let pause = schedule.pauses.get(nth).unwrap_or(&schedule.then_every);
-    pause.as_std()
+        .unwrap_or_default()
 }
 
 fn record(run: &RecoveryRun) -> &RunRecord {

@@ -12,6 +12,9 @@ use super::{Due, World};
 /// Members of a set that are told of a shared instant at once; more learn of it with their next point.
 const TOLD_AT_ONCE: usize = 64;
 
+/// A copy takes so long, however little there is.
+const LEAST: std::time::Duration = std::time::Duration::from_secs(1);
+
 impl World {
     /// The state of a machine's disks, from what they hold.
     pub(super) fn disk(&self, id: usize) -> Disk {
@@ -164,7 +167,10 @@ impl World {
             bandwidth: link.policy.bandwidth,
             shared_by: self.pairs[link.pair].jobs + 1,
             slow: self.sites[target.site].slow,
-            last_changes: travel == Travel::Final,
+            least: match travel {
+                Travel::Final => self.time.last_changes(&self.machines[link.source()].traits),
+                _ => LEAST,
+            },
         }
     }
 

@@ -29,6 +29,12 @@ pub(crate) struct Traits {
     pub disks: Vec<u64>,
     pub boot: Option<Duration>,
     pub shutdown: Option<Duration>,
+    /// Being made of a copy.
+    #[serde(default)]
+    pub making: Option<Duration>,
+    /// The least that its last changes take.
+    #[serde(default)]
+    pub last_changes: Option<Duration>,
     /// Milliseconds between two writes of its guest.
     pub period: u64,
     pub cpus: u32,
@@ -56,6 +62,8 @@ impl Traits {
             disks,
             boot: declared.and_then(|machine| Some(machine.boot_time.as_ref()?.as_std())),
             shutdown: declared.and_then(|machine| Some(machine.shutdown_time.as_ref()?.as_std())),
+            making: None,
+            last_changes: None,
             period: 500 + chance % 4_500,
             cpus: 2,
             memory: 4 << 30,

@@ -264,7 +264,10 @@ impl World {
         let site = self.machines[id].site;
         let name = self.machines[id].name.clone();
         let addresses = self.addresses_of(site, &name, &with.nics);
-        let until = later(self.now, self.time.materialize(self.sites[site].slow));
+        let length = self
+            .time
+            .materialize(&self.machines[id].traits, self.sites[site].slow);
+        let until = later(self.now, length);
         self.effect(id, "materialize", stamp.epoch);
         self.machines[id].making = Some(Making {
             began: self.now,

@@ -28,7 +28,7 @@ use drover_api::SimulatedMachine;
 use drover_api::common::SiteRole;
 use drover_api::value::{MachineName, NetworkName, SiteName};
 use drover_fabric::InstanceKey;
-use drover_world::{EpochEnforcement, Power};
+use drover_world::{EpochEnforcement, Estimates, Power};
 use jiff::Timestamp;
 
 pub(crate) use ensure_link::Asker;
@@ -361,6 +361,16 @@ impl World {
         self.changes.planned = true;
         self.queue(at, Due::Fault(self.planned.len() - 1));
         self.at_once();
+    }
+
+    /// How long the steps of a machine take from now on.
+    pub fn set_times(&mut self, id: usize, times: Estimates) {
+        let traits = &mut self.machines[id].traits;
+        traits.boot = Some(times.start);
+        traits.shutdown = Some(times.stop);
+        traits.making = Some(times.materialize);
+        traits.last_changes = Some(times.final_sync);
+        self.changes.machines.insert(id);
     }
 
     /// Networks that there are at a site; unset means any.

@@ -55,8 +55,14 @@ impl Time {
         }
     }
 
-    pub fn materialize(&self, slow: u32) -> Duration {
-        self.or_none(self.figures.materialize * slow.max(1))
+    pub fn materialize(&self, machine: &Traits, slow: u32) -> Duration {
+        let normal = machine.making.unwrap_or(self.figures.materialize);
+        self.or_none(normal.saturating_mul(slow.max(1)))
+    }
+
+    /// The least that the last changes of a machine take.
+    pub fn last_changes(&self, machine: &Traits) -> Duration {
+        machine.last_changes.unwrap_or(self.figures.final_sync)
     }
 
     /// A copy of so many bytes, `compared` bytes being looked at first, in a share of the bandwidth. A
@@ -65,12 +71,7 @@ impl Time {
         let rate = copy.bandwidth.unwrap_or(BANDWIDTH).min(BANDWIDTH) / copy.shared_by.max(1);
         let bytes = copy.bytes + copy.compared / COMPARING;
         let millis = bytes.saturating_mul(1_000) / rate.max(1);
-        let least = if copy.last_changes {
-            self.figures.final_sync
-        } else {
-            Duration::from_secs(1)
-        };
-        let normal = Duration::from_millis(millis).max(least);
+        let normal = Duration::from_millis(millis).max(copy.least);
         self.or_none(normal.saturating_mul(copy.slow.max(1)))
     }
 }
@@ -83,5 +84,6 @@ pub(super) struct Copying {
     pub bandwidth: Option<u64>,
     pub shared_by: u64,
     pub slow: u32,
-    pub last_changes: bool,
+    /// It takes as long at least.
+    pub least: Duration,
 }

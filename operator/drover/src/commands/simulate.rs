@@ -1,0 +1,148 @@
+//! `drover simulate`: a run, lived through on simulated sites.
+//!
+//! For programs there is a `SimulationReport`: `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
+//! `objectives`, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
+//! `timeline`, the steps of the run that is shown, with seconds since its start.
+
+use drover_api::Object;
+use drover_engine::declared::Declared;
+use drover_engine::members::declared_inventories;
+use drover_engine::plan::{Authority, Places, Planner, Records, Verdict};
+use drover_rehearsal::{Assumed, Prepared, Scenario, Summary, live_all};
+use drover_world::PlanId;
+
+use super::{read, refuse, shown};
+use crate::cli::{Simulate, SimulateFormat};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::manifests::Manifests;
+use crate::output::Output;
+use crate::plans::select::select;
+use crate::plans::survey::{self, Question};
+use crate::report::Report;
+use crate::simulations::{Simulation, page, text};
+use crate::text::count;
+
+/// Lives a run through and shows how it went.
+///
+/// # Errors
+/// When manifests cannot be read, there is no such plan, or its run cannot be simulated.
+pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
+    let files = read(&arguments.input.paths, output)?;
+    let manifests = Manifests::load(&files)?;
+    let declared = Declared::new(&manifests.objects);
+    let inventories = declared_inventories(&declared);
+    let now = arguments.input.now();
+    let findings = manifests.check(&declared, &inventories, now);
+    if findings.has_errors() {
+        let problems = shown(&findings, &manifests, output.talk_style());
+        output.talk(&problems);
+        refuse(&findings, output);
+        return Ok(Exit::Wrong);
+    }
+    let records = records(&manifests.objects);
+    let planner = Planner {
+        declared: &declared,
+        inventories: &inventories,
+        records: &records,
+        places: &Places::NONE,
+        now: Some(now),
+    };
+    let plan = the_plan(arguments, &declared)?;
+    let simulation = simulate(arguments, &planner, &plan)?;
+    match arguments.format {
+        SimulateFormat::Text => output.data(&text::text(&simulation, output.data_style()))?,
+        SimulateFormat::Json => output.json(&Report::new("SimulationReport", &simulation))?,
+        SimulateFormat::Html => output.data(&page::page(&simulation))?,
+    }
+    output.talk(&format!("{}; nothing was touched", simulation.verdict()));
+    Ok(if simulation.is_fine() {
+        Exit::Fine
+    } else {
+        Exit::Seen
+    })
+}
+
+/// What runs took that somebody saved beside the manifests.
+fn records(objects: &[Object]) -> Records {
+    let runs = objects.iter().filter_map(|object| match object {
+        Object::RecoveryRun(run) => Some(run.as_ref()),
+        _ => None,
+    });
+    Records::of(runs, |run| {
+        let of_run = objects.iter().filter_map(|object| match object {
+            Object::MachineRun(machine) => Some(machine),
+            _ => None,
+        });
+        let mut of_run: Vec<_> = of_run
+            .filter(|machine| {
+                machine.metadata.namespace == run.metadata.namespace
+                    && Some(machine.spec.run.as_str()) == run.metadata.name.as_deref()
+            })
+            .map(|machine| std::sync::Arc::new((**machine).clone()))
+            .collect();
+        // Their names have the position in the run.
+        of_run.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+        of_run
+    })
+}
+
+fn the_plan(arguments: &Simulate, declared: &Declared<'_>) -> Result<PlanId, Failure> {
+    let named: Vec<String> = arguments.plan.iter().cloned().collect();
+    let mut plans = select(declared, &named)?;
+    match plans.len() {
+        1 => Ok(plans.remove(0)),
+        0 => Err(Failure::NoSuchPlan {
+            name: "in these manifests".to_owned(),
+            hint: "name the folder that has one".to_owned(),
+        }),
+        several => Err(Failure::Refused {
+            what: format!("there are {}", count(several, "plan")),
+            hint: "name one of them with --plan; `drover plan --summary` lists them".to_owned(),
+        }),
+    }
+}
+
+fn simulate(
+    arguments: &Simulate,
+    planner: &Planner<'_>,
+    plan: &PlanId,
+) -> Result<Simulation, Failure> {
+    let question = Question {
+        to: arguments.to.map(Into::into),
+        kind: arguments.kind.map(Into::into),
+        actual: arguments.actual.map(Into::into),
+    };
+    let (row, report, intent) = survey::laid_out(planner, plan, question)?;
+    let by_request = !row.preview
+        && matches!(
+            row.outlook.verdict,
+            Verdict::Run {
+                by: Authority::Request { .. },
+                ..
+            }
+        );
+    let key = (plan.namespace.as_str(), plan.name.as_str());
+    let declared = planner.declared.plans.get(&key).filter(|_| by_request);
+    let assumed = Assumed {
+        spread: f64::from(arguments.spread) / 100.0,
+        answer: arguments.answer_after,
+        ..Assumed::default()
+    };
+    let scenario = Scenario {
+        planner,
+        plan,
+        intent,
+        request: declared.and_then(|plan| plan.object.spec.request.as_ref()),
+        faults: arguments.faults.clone(),
+        assumed,
+    };
+    let failed = |source| Failure::Rehearsal {
+        plan: plan.clone(),
+        source,
+    };
+    let prepared = Prepared::of(&scenario).map_err(failed)?;
+    let lives = live_all(&prepared, arguments.seed, arguments.runs).map_err(failed)?;
+    let summary = Summary::of(&lives);
+    Ok(Simulation::of(row, &report, &scenario, summary, lives))
+}

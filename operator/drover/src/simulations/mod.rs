@@ -1,0 +1,179 @@
+//! What a simulation says, as data and for people.
+
+pub mod page;
+mod rows;
+pub mod text;
+
+use std::time::Duration;
+
+use drover_api::common::{Direction, FailoverType, SitePair};
+use drover_api::value::Duration as Length;
+use drover_engine::plan::PlanReport;
+use drover_rehearsal::{Ended, Rehearsal, Scenario, Step, Summary};
+use drover_world::PlanId;
+use serde::Serialize;
+
+use crate::plans::survey::Row;
+use crate::text::count;
+
+/// What a simulation says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Simulation {
+    /// The plan.
+    pub plan: PlanId,
+    /// Its sites in their fixed roles.
+    pub sites: SitePair,
+    /// From which side to which.
+    pub direction: Direction,
+    /// Planned or unplanned.
+    pub failover: FailoverType,
+    /// Machines that took part.
+    pub machines: usize,
+    /// What went wrong, in words.
+    pub faults: Vec<String>,
+    /// What was assumed.
+    pub assumed: Assumptions,
+    /// What is forecast without any chance, and what is aimed at.
+    pub forecast: Aims,
+    /// What all runs say together.
+    pub summary: Summary,
+    /// Runs in which the machines were up within the objective, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within_rto: Option<usize>,
+    /// The same for what was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within_rpo: Option<usize>,
+    /// The run that is shown: the one in the middle.
+    pub shown: Shown,
+}
+
+/// What was assumed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assumptions {
+    /// The standard deviation of the logarithm of each length.
+    pub spread: f64,
+    /// How long people take to answer.
+    pub answer_after: Length,
+    /// The seed of the first run.
+    pub seed: u64,
+}
+
+/// What is forecast, and what is aimed at.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Aims {
+    /// How long it takes by the forecast.
+    pub rto: Length,
+    /// How long it may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rto_objective: Option<Length>,
+    /// How much may be lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpo_objective: Option<Length>,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown {
+    /// Its seed: it is lived again with --seed and --runs 1.
+    pub seed: u64,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ended: Ended,
+    /// What was done.
+    pub timeline: Vec<Step>,
+    /// Positions of the steps that decided how long it took.
+    pub decisive: Vec<usize>,
+}
+
+impl Simulation {
+    /// What these runs say.
+    pub fn of(
+        row: Row,
+        report: &PlanReport,
+        scenario: &Scenario<'_>,
+        summary: Summary,
+        mut lives: Vec<Rehearsal>,
+    ) -> Self {
+        let seed = lives.first().map_or(0, |life| life.seed);
+        let rto_objective = row.forecast.rto.objective.clone();
+        let rpo_objective = row.forecast.rpo.limit.clone();
+        let within = |objective: &Option<Length>, of: fn(&Rehearsal) -> Option<Duration>| {
+            let objective = objective.as_ref()?.as_std();
+            let met = lives
+                .iter()
+                .filter(|life| of(life).is_some_and(|took| took <= objective));
+            Some(met.count())
+        };
+        let within_rto = within(&rto_objective, |life| life.rto);
+        let within_rpo = within(&rpo_objective, |life| life.rto.and(life.rpo));
+        Self {
+            plan: row.plan,
+            sites: row.sites,
+            direction: row.direction,
+            failover: row.failover,
+            machines: row.machines,
+            faults: scenario.faults.iter().map(ToString::to_string).collect(),
+            assumed: Assumptions {
+                spread: scenario.assumed.spread,
+                answer_after: Length::from_std(scenario.assumed.answer),
+                seed,
+            },
+            forecast: Aims {
+                rto: report.makespan.clone(),
+                rto_objective,
+                rpo_objective,
+            },
+            summary,
+            within_rto,
+            within_rpo,
+            shown: shown(&mut lives),
+        }
+    }
+
+    /// Whether all went as it should.
+    pub fn is_fine(&self) -> bool {
+        let runs = self.summary.runs;
+        let met = |within: Option<usize>| within.is_none_or(|within| within == runs);
+        self.summary.up() == runs
+            && met(self.within_rto)
+            && met(self.within_rpo)
+            && self.summary.violations.is_empty()
+    }
+
+    /// In one line.
+    pub fn verdict(&self) -> String {
+        let runs = self.summary.runs;
+        let up = self.summary.up();
+        let of = if up == runs {
+            "all machines came up".to_owned()
+        } else {
+            format!("all machines came up in {up}")
+        };
+        format!("{} simulated: {of}", count(runs, "run"))
+    }
+}
+
+/// Of the runs that ended as most did the one that took a middling time.
+fn shown(lives: &mut [Rehearsal]) -> Shown {
+    lives.sort_by_key(|life| (life.ended != Ended::Up, life.rto, life.seed));
+    let up = lives.iter().filter(|life| life.ended == Ended::Up).count();
+    let middle = if up > 0 { (up - 1) / 2 } else { 0 };
+    match lives.get(middle) {
+        Some(life) => Shown {
+            seed: life.seed,
+            ended: life.ended.clone(),
+            timeline: life.steps.clone(),
+            decisive: life.decisive.clone(),
+        },
+        None => Shown {
+            seed: 0,
+            ended: Ended::Up,
+            timeline: Vec::new(),
+            decisive: Vec::new(),
+        },
+    }
+}

@@ -391,7 +391,8 @@ impl Life<'_> {
         let loss = losses.filter_map(|point| point.loss.as_ref()).max();
         let planned = self.prepared.shape.planned();
         let ended = self.ended(failed);
-        let steps = self.trace.end(self.prepared, self.stage.clock.now());
+        // What nobody waits for any more does not go on.
+        let steps = self.trace.end(self.prepared, self.moved);
         let violations = self.stage.world.violations();
         Rehearsal {
             seed,

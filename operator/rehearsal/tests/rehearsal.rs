@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use drover_api::Object;
 use drover_api::common::{SiteRole, SourceStop};
+use drover_api::{FencingMethod, Object};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Intent, Places, Planner, Records};
@@ -50,8 +50,16 @@ fn prepare(
     faults: &[&str],
     assumed: Assumed,
 ) -> Result<Prepared, Error> {
-    let objects = objects(example);
-    let declared = Declared::new(&objects);
+    prepare_of(&objects(example), intent, faults, assumed)
+}
+
+fn prepare_of(
+    objects: &[Object],
+    intent: Intent,
+    faults: &[&str],
+    assumed: Assumed,
+) -> Result<Prepared, Error> {
+    let declared = Declared::new(objects);
     let inventories = declared_inventories(&declared);
     let (namespace, name) = declared.plans.keys().next().copied().unwrap();
     let plan = PlanId {
@@ -133,7 +141,7 @@ fn without_chance_it_takes_what_is_forecast() {
 #[test]
 fn the_same_seed_is_the_same_life_and_another_is_another() {
     // SPEC: RD-4
-    let prepared = quickstart(lost(), &["site-loss=seoul", "failed-boot=20%"]);
+    let prepared = quickstart(over(), &["slow-disks=busan*2", "failed-boot=5%"]);
     let lives = live_all(&prepared, 7, 8).unwrap();
     assert_eq!(lives, live_all(&prepared, 7, 8).unwrap());
     assert_ne!(lives[0].rto, lives[1].rto);
@@ -154,7 +162,20 @@ fn a_planned_failover_without_its_source_waits_and_says_for_what() {
 #[test]
 fn an_unplanned_failover_goes_on_without_its_source_once_that_is_fenced() {
     // SPEC: RD-4, FO-3, SA-2
-    let life = one(&quickstart(lost(), &["site-loss=seoul"]));
+    let faults = ["site-loss=seoul"];
+    let life = one(&quickstart(lost(), &faults));
+    let Ended::Waits { why } = &life.ended else {
+        panic!("{:?}", life.ended);
+    };
+    assert!(why.contains("no fence of the source is confirmed"), "{why}");
+
+    let mut objects = objects("quickstart");
+    for object in &mut objects {
+        if let Object::Site(site) = object {
+            site.spec.fencing.method = FencingMethod::Power;
+        }
+    }
+    let life = one(&prepare_of(&objects, lost(), &faults, Assumed::default()).unwrap());
     assert_eq!(life.ended, Ended::Up, "{:?}", life.steps);
     let loss = life.rpo.unwrap();
     assert!(

@@ -7,8 +7,8 @@ use drover_api::annotations::{asked_now, is_suspended};
 use drover_api::conditions::{CONFLICTED, PROTECTED};
 use drover_api::value::{Duration as ApiDuration, MachineName};
 use drover_api::{
-    MachinePhase, MemberCounts, ProtectedMachine, ProtectedMachineSpec, ProtectionGroup,
-    ProtectionGroupStatus,
+    Consistency, MachinePhase, MemberCounts, ProtectedMachine, ProtectedMachineSpec,
+    ProtectionGroup, ProtectionGroupStatus,
 };
 use drover_engine::members::{self, Member, Members};
 use futures::{StreamExt, TryStreamExt};
@@ -20,10 +20,13 @@ use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::{Context, GATHER};
 use crate::declaration::{Object, Snapshot};
-use crate::kinds::machine::FINALIZER;
+use crate::kinds::machine::{FINALIZER, recoverable_together};
 use crate::kinds::plan::awaited_reprotect;
 use crate::queue::Key;
 use crate::write::{WriteError, owned_by};
+
+/// When is looked again whether the members have a common recovery point: each is heard of by itself.
+const TOGETHER: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result<(), WriteError> {
     let found = context.cache().groups.get(key).cloned();
@@ -363,14 +366,17 @@ async fn record(
     let asked = asked_now(group.annotations(), answered.as_deref());
     status.last_handled_reconcile = asked.or(answered);
     let (counts, worst) = counts(context, key, members.known.len());
-    let awaited = awaited(context, key, &counts);
+    let lacks = lacks(context, key, group, &counts);
+    if lacks == Some(Lack::CommonPoint) {
+        context.later(Key::Group(key.clone()), TOGETHER);
+    }
     status.worst_rpo = worst;
     status.no_longer_matching = gone.into_iter().take(256).collect();
     say(
         &mut status,
         group,
         &counts,
-        awaited.as_deref(),
+        lacks.as_ref(),
         errors,
         conflicts,
         context.clock.now(),
@@ -385,6 +391,28 @@ async fn record(
     let mut next = (**group).clone();
     next.status = Some(status);
     context.replace_status(next).await.map(|_| ())
+}
+
+/// What a group has not, none of whose members is on its way any more.
+#[derive(Debug, PartialEq, Eq)]
+enum Lack {
+    /// Somebody's word.
+    Word(String),
+    /// A recovery point of one instant of all members (PR-7).
+    CommonPoint,
+}
+
+fn lacks(
+    context: &Context,
+    key: &ObjectKey,
+    group: &ProtectionGroup,
+    counts: &MemberCounts,
+) -> Option<Lack> {
+    if counts.protected < counts.total {
+        return awaited(context, key, counts).map(Lack::Word);
+    }
+    (group.spec.consistency == Consistency::Group && !recoverable_together(context, key))
+        .then_some(Lack::CommonPoint)
 }
 
 /// Whose word members wait for that failed over and that nothing replicates. It is asked for when none of
@@ -436,23 +464,27 @@ fn say(
     status: &mut ProtectionGroupStatus,
     group: &ProtectionGroup,
     counts: &MemberCounts,
-    awaited: Option<&str>,
+    lacks: Option<&Lack>,
     errors: &[String],
     conflicts: &[String],
     now: jiff::Timestamp,
 ) {
-    let all = counts.protected == counts.total;
-    let words = format!(
+    let all = counts.protected == counts.total && lacks.is_none();
+    let mut words = format!(
         "{} of {} machines are protected",
         counts.protected, counts.total
     );
+    if lacks == Some(&Lack::CommonPoint) {
+        words.push_str("; they have no common recovery point yet");
+    }
     let mut conditions = Conditions::of(&mut status.conditions, group.metadata.generation, now);
     conditions.set(
         PROTECTED,
         Status::of(all),
-        match awaited {
+        match lacks {
             _ if all => "Protected",
-            Some(_) => "AwaitingReprotect",
+            Some(Lack::Word(_)) => "AwaitingReprotect",
+            Some(Lack::CommonPoint) => "NoCommonPoint",
             None => "NotAll",
         },
         &words,
@@ -476,7 +508,7 @@ fn say(
         conditions.stalled("Conflicted", "another group protects some of its machines");
     } else if all {
         conditions.ready("Protected", &words);
-    } else if let Some(awaited) = awaited {
+    } else if let Some(Lack::Word(awaited)) = lacks {
         // That is a wait for a person, and no failure (KU-1).
         conditions.ready("AwaitingReprotect", &format!("{words}; {awaited}"));
     } else if counts.failed > 0 && counts.enabling + counts.resynchronizing == 0 {

@@ -34,7 +34,9 @@ pub use guard::{GuardFacts, Guarded, guarded};
 pub use located::Serving;
 pub use machine::{MachineStep, machine};
 pub use point::{Loss, chosen_point};
-pub use protect::{FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect};
+pub use protect::{
+    Companion, FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect, recoverable_together,
+};
 pub use reprotect::{
     NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,
 };

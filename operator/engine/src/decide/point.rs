@@ -102,17 +102,22 @@ fn common_instant(view: &RunView<'_>, set: usize, index: usize) -> Option<Timest
         })
         .map(|member| points(view, *member).unwrap_or_default())
         .collect();
-    let (first, others) = members.split_first()?;
-    let shared: Vec<Point> = first
-        .iter()
-        .filter(|point| {
-            others
-                .iter()
-                .all(|points| points.iter().any(|other| other.at == point.at))
-        })
-        .cloned()
-        .collect();
-    choose(choice(view), &shared).map(|point| point.at)
+    choose(choice(view), &shared(&members)).map(|point| point.at)
+}
+
+/// The points of the first whose instants all the others have points of, too.
+pub(super) fn shared(members: &[&[Point]]) -> Vec<Point> {
+    let Some((first, others)) = members.split_first() else {
+        return Vec::new();
+    };
+    let mut shared = first.to_vec();
+    for points in others {
+        shared.retain(|point| points.iter().any(|other| other.at == point.at));
+        if shared.is_empty() {
+            break;
+        }
+    }
+    shared
 }
 
 fn choose<'a>(choice: &RecoveryPointChoice, points: &'a [Point]) -> Option<&'a Point> {

@@ -3,10 +3,13 @@
 use drover_api::common::{SiteRole, Window};
 use drover_api::value::TimeOfDay;
 use drover_api::{DeletionPolicy, MachinePhase};
-use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Power};
+use drover_world::{
+    Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Point, Power,
+};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, Zoned};
 
+use super::point::shared;
 use super::view::Failure;
 use super::wait::WaitReason;
 use crate::lifecycle::MachineEvent;
@@ -24,6 +27,8 @@ pub struct ProtectView<'a> {
     pub towards: SiteRole,
     /// How its data moves.
     pub link: &'a Observed<Link>,
+    /// The other members of its consistency group, where it is of one.
+    pub companions: &'a [Companion],
     /// What must hold before anything is made (PR-1).
     pub prerequisites: &'a [Prerequisite],
     /// The last failure, where the last request failed.
@@ -60,6 +65,40 @@ impl FirstCopy {
         let begins = today.or_else(|| on(since.date().saturating_add(1.day())))?;
         (now.timestamp() < begins).then_some(begins)
     }
+}
+
+/// Another member of a machine's consistency group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// Where it stands, as last recorded.
+    pub phase: MachinePhase,
+    /// How its data moves.
+    pub link: Observed<Link>,
+}
+
+impl Companion {
+    /// Whether the group is recovered together with it. Nothing replicates those that were moved for good,
+    /// or that a person decides about.
+    fn counts(&self) -> bool {
+        use MachinePhase as P;
+        !matches!(
+            self.phase,
+            P::NotProtected | P::Migrated | P::Inconsistent | P::Disabling
+        )
+    }
+}
+
+/// Whether the members of a consistency group can be recovered together: they have a recovery point of one
+/// and the same instant (PR-7), without which an unplanned failover could not begin.
+pub fn recoverable_together(members: &[Companion]) -> bool {
+    let counted = members.iter().filter(|member| member.counts());
+    let links: Option<Vec<&Link>> = counted.map(|member| member.link.seen()).collect();
+    links.is_some_and(|links| share_an_instant(&links))
+}
+
+fn share_an_instant(links: &[&Link]) -> bool {
+    let points: Vec<&[Point]> = links.iter().map(|link| link.points.as_slice()).collect();
+    points.len() < 2 || !shared(&points).is_empty()
 }
 
 /// Something that must hold before a machine is protected (PR-1).
@@ -230,9 +269,21 @@ fn replicating(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
         _ if !link.finalized => Ensure(Effect::Finalized {
             towards: view.towards,
         }),
+        MachinePhase::Finalizing if !with_companions(view, link) => Wait(WaitReason::CommonPoint),
         MachinePhase::Finalizing => Happened(MachineEvent::Finalized),
         _ => Rest,
     }
+}
+
+/// First copies are of instants of their own. A machine of a consistency group is protected when it can be
+/// recovered together with the others (PR-7).
+fn with_companions(view: &ProtectView<'_>, link: &Link) -> bool {
+    let counted = view.companions.iter().filter(|other| other.counts());
+    let links: Option<Vec<&Link>> = counted.map(|other| other.link.seen()).collect();
+    links.is_some_and(|mut links| {
+        links.push(link);
+        share_an_instant(&links)
+    })
 }
 
 /// In its window, or at once where a person asked (PR-4).
@@ -342,6 +393,7 @@ mod tests {
     struct Case {
         phase: MachinePhase,
         link: Observed<Link>,
+        companions: Vec<Companion>,
         claimed: bool,
         first_copy: Option<FirstCopy>,
         now: Zoned,
@@ -353,6 +405,7 @@ mod tests {
             Self {
                 phase,
                 link: link(state),
+                companions: Vec::new(),
                 claimed: true,
                 first_copy: None,
                 now,
@@ -367,6 +420,7 @@ mod tests {
                 deletion_policy: DeletionPolicy::Retain,
                 towards: SiteRole::Secondary,
                 link: &self.link,
+                companions: &self.companions,
                 prerequisites: &[],
                 failure: None,
                 resync_window: &window,
@@ -415,6 +469,51 @@ mod tests {
         assert_eq!(steps, order);
     }
 
+    fn with_points(instants: &[i64]) -> Observed<Link> {
+        let Observed::Seen { mut value, at } = link(LinkState::Replicating) else {
+            unreachable!()
+        };
+        value.finalized = true;
+        let point = |second: &i64| Point {
+            at: Timestamp::from_second(*second).unwrap(),
+            name: second.to_string(),
+            app_consistent: false,
+            processed: true,
+        };
+        value.points = instants.iter().map(point).collect();
+        Observed::Seen { value, at }
+    }
+
+    #[test]
+    fn a_consistency_group_is_protected_when_it_can_be_recovered_together() {
+        // SPEC: PR-7
+        let other = |phase, instants: &[i64]| Companion {
+            phase,
+            link: with_points(instants),
+        };
+        let mut case = Case::new(MachinePhase::Finalizing, LinkState::Replicating);
+        case.link = with_points(&[10, 30]);
+
+        case.companions = vec![other(MachinePhase::Finalizing, &[20])];
+        assert_eq!(case.step(), Wait(WaitReason::CommonPoint));
+        case.companions = vec![
+            other(MachinePhase::Finalizing, &[20, 30]),
+            other(MachinePhase::InitialReplication, &[]),
+        ];
+        assert_eq!(case.step(), Wait(WaitReason::CommonPoint));
+        case.companions[1].link = Observed::Unknown {
+            since: Timestamp::UNIX_EPOCH,
+            last: None,
+        };
+        assert_eq!(case.step(), Wait(WaitReason::CommonPoint));
+
+        case.companions[1] = other(MachinePhase::Finalizing, &[5, 30]);
+        assert_eq!(case.step(), Happened(MachineEvent::Finalized));
+        // Whoever nothing replicates any more is not recovered with the others.
+        case.companions[1] = other(MachinePhase::NotProtected, &[]);
+        assert_eq!(case.step(), Happened(MachineEvent::Finalized));
+    }
+
     #[test]
     fn prerequisites_come_before_anything_is_made() {
         // SPEC: PR-1
@@ -431,6 +530,7 @@ mod tests {
             deletion_policy: DeletionPolicy::Retain,
             towards: SiteRole::Secondary,
             link: &view_case.link,
+            companions: &[],
             prerequisites: &unknown,
             failure: None,
             resync_window: &window,

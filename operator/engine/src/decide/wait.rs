@@ -80,6 +80,8 @@ pub enum WaitReason {
     },
     /// No recovery point matches the choice (FO-4).
     RecoveryPoint,
+    /// The members of a consistency group have no recovery point of one instant yet (PR-7).
+    CommonPoint,
     /// Prerequisites of a protection do not hold (PR-1).
     Prerequisites {
         /// Those that do not, in words.
@@ -184,6 +186,7 @@ impl WaitReason {
             | Self::Data { .. }
             | Self::WholeDisk { .. }
             | Self::Healthy
+            | Self::CommonPoint
             | Self::InitialReplication { .. }
             | Self::Run
             | Self::Look { .. }
@@ -237,6 +240,9 @@ impl fmt::Display for WaitReason {
             Self::Fence => f.write_str("no fence of the source is confirmed"),
             Self::Retry { at } => write!(f, "it is tried again at {at}"),
             Self::RecoveryPoint => f.write_str("no recovery point matches the choice"),
+            Self::CommonPoint => {
+                f.write_str("its consistency group has no common recovery point yet")
+            }
             Self::Prerequisites { missing } => {
                 write!(f, "prerequisites do not hold: {}", missing.join("; "))
             }

@@ -7,17 +7,18 @@ use std::sync::Arc;
 
 use drover_api::annotations::RESYNC_NOW;
 use drover_api::common::{RunKind, SiteRole};
+use drover_api::value::MachineName;
 use drover_api::{
     Consistency, InitialReplication, MachinePhase, MachineRun, ProtectedMachine,
     ProtectedMachineStatus, RecoveryRun, ReplicationPolicySpec,
 };
 use drover_engine::decide::{
-    self, Failure, FirstCopy, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure,
+    self, Companion, Failure, FirstCopy, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure,
     TenureView, WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
 use drover_fabric::step_name;
-use drover_world::{Effect, FabricError, Instance, Link, Observed, Stamp};
+use drover_world::{Effect, FabricError, Instance, Link, LinkState, Observed, Stamp};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -26,6 +27,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Snapshot;
 use crate::drivers::{Place, Shaped};
+use crate::index::PairKey;
 use crate::kinds::run::{asked_again, retries};
 use crate::queue::Key;
 use crate::write::WriteError;
@@ -73,6 +75,8 @@ struct Case<'a> {
     at: [Observed<Instance>; 2],
     drill: [Observed<Instance>; 2],
     link: Observed<Link>,
+    /// The other members of its consistency group.
+    companions: Vec<Companion>,
     /// The newest run that moves the machine or its replication, with its part in it.
     run: Option<(Arc<RecoveryRun>, Arc<MachineRun>)>,
     prerequisites: Vec<Prerequisite>,
@@ -137,12 +141,31 @@ impl<'a> Case<'a> {
             at,
             drill,
             link,
+            companions: Vec::new(),
             run: newest_run(context, &group, machine),
             prerequisites: Vec::new(),
             now,
         };
+        if consistency == Consistency::Group && case.becomes_protected() {
+            let of_group = companions(context, &group).into_iter();
+            let others = of_group.filter(|(name, _)| *name != spec.machine);
+            case.companions = others.map(|(_, companion)| companion).collect();
+        }
         case.prerequisites = decide::prerequisites(case.at(), provisions, opened.err().as_ref());
         Some(case)
+    }
+
+    /// Only then it matters how the others of its group are, and there may be many.
+    fn becomes_protected(&self) -> bool {
+        use MachinePhase as P;
+        let status = self.machine.status.as_ref();
+        let phase = status.map_or_else(P::default, |status| status.phase);
+        let on_its_way = matches!(
+            phase,
+            P::Unprotected | P::Enabling | P::InitialReplication | P::Finalizing
+        );
+        let link = self.link.seen();
+        on_its_way && link.is_some_and(|link| link.state == LinkState::Replicating)
     }
 
     fn at(&self) -> [&Observed<Instance>; 2] {
@@ -213,6 +236,7 @@ impl<'a> Case<'a> {
                 deletion_policy: self.machine.spec.deletion_policy,
                 towards: status.active_site.unwrap_or(SiteRole::Primary).other(),
                 link: &self.link,
+                companions: &self.companions,
                 prerequisites: &self.prerequisites,
                 failure: failure.as_ref(),
                 resync_window: &self.policy.resync_window,
@@ -226,7 +250,13 @@ impl<'a> Case<'a> {
                     None => return None,
                 },
                 ProtectStep::Ensure(effect) => return Some(self.ensure(context, effect)),
-                ProtectStep::Wait(reason) => return Some(reason),
+                ProtectStep::Wait(reason) => {
+                    // Its own copy is there; those of the others may need the place.
+                    if reason == WaitReason::CommonPoint {
+                        context.slots().leave(context, &self.slot());
+                    }
+                    return Some(reason);
+                }
                 ProtectStep::Rest => {
                     context.slots().leave(context, &self.slot());
                     return None;
@@ -321,6 +351,10 @@ impl<'a> Case<'a> {
             Some(WaitReason::Retry { at }) => sooner(*at),
             Some(WaitReason::ResyncWindow { opens }) => sooner(*opens),
             Some(WaitReason::FirstCopy { begins }) => sooner(*begins),
+            // Who of the group is the last to get there is not heard of here.
+            Some(WaitReason::CommonPoint) => {
+                sooner(self.now + jiff::SignedDuration::from_secs(2));
+            }
             Some(WaitReason::Data { .. } | WaitReason::Replicator) => {
                 sooner(self.now + jiff::SignedDuration::from_secs(10));
             }
@@ -342,6 +376,31 @@ impl<'a> Case<'a> {
                 .add_at(Key::Machine(self.key.clone()), context.clock.instant_of(at));
         }
     }
+}
+
+/// How the members of a group are, by their names.
+fn companions(context: &Context, group: &ObjectKey) -> Vec<(MachineName, Companion)> {
+    let members: Vec<Arc<ProtectedMachine>> = context.cache().members(group).cloned().collect();
+    let index = context.index();
+    let known = members.into_iter().map(|member| {
+        let pair = PairKey::of(&group.namespace, &member.spec);
+        let companion = Companion {
+            phase: member
+                .status
+                .as_ref()
+                .map_or_else(MachinePhase::default, |status| status.phase),
+            link: index.link(&pair, &member.spec.machine),
+        };
+        (member.spec.machine.clone(), companion)
+    });
+    known.collect()
+}
+
+/// Whether the members of a consistency group can be recovered to one instant.
+pub(crate) fn recoverable_together(context: &Context, group: &ObjectKey) -> bool {
+    let members = companions(context, group).into_iter();
+    let members: Vec<Companion> = members.map(|(_, companion)| companion).collect();
+    decide::recoverable_together(&members)
 }
 
 /// The newest run that moves a machine or its replication, by epoch, with the machine's part in it.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use drover_api::annotations::asked_now;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
-use drover_api::{ActualSite, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase};
+use drover_api::{
+    ActualSite, Consistency, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase,
+};
 use drover_engine::decide::Served;
 use drover_engine::lifecycle::RUN;
 use jiff::Timestamp;
@@ -16,8 +18,12 @@ use super::{Case, Next, approve, awaits_approval, forecast};
 use crate::cache::ObjectKey;
 use crate::conditions::{Conditions, Status};
 use crate::context::Context;
+use crate::kinds::machine::recoverable_together;
 use crate::queue::Key;
 use crate::write::WriteError;
+
+/// When is looked again whether a consistency group has a common recovery point.
+const TOGETHER: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Case<'_> {
     /// Runs beyond the history go, oldest first, each kind for itself (PL-12).
@@ -209,6 +215,26 @@ impl Case<'_> {
     }
 
     /// Whether a failover could be started now, as far as is known (RD-1).
+    /// Its consistency groups that are protected and could not be recovered to one instant now (PR-7).
+    fn apart(&self, context: &Context) -> Vec<String> {
+        if self.where_.protected < self.where_.machines() {
+            return Vec::new();
+        }
+        let groups = self.plan.spec.groups.iter();
+        let names = groups.flat_map(|group| &group.protection_groups);
+        let apart = names.filter(|name| {
+            let key = ObjectKey::new(&self.key.namespace, name.as_str());
+            let declared = context.cache().groups.get(&key).cloned();
+            declared.is_some_and(|group| group.spec.consistency == Consistency::Group)
+                && !recoverable_together(context, &key)
+        });
+        let apart: Vec<String> = apart.map(ToString::to_string).collect();
+        if !apart.is_empty() {
+            context.later(Key::Plan(self.key.clone()), TOGETHER);
+        }
+        apart
+    }
+
     fn say_ready(&self, context: &Context, conditions: &mut Conditions<'_>) {
         let mut missing: Vec<String> = self.without_scripts(context).into_iter().collect();
         {
@@ -223,6 +249,9 @@ impl Case<'_> {
         let (protected, total) = (self.where_.protected, self.where_.machines());
         if protected < total || total == 0 {
             missing.push(format!("{protected} of {total} machines are protected"));
+        }
+        for group in self.apart(context) {
+            missing.push(format!("group {group} has no common recovery point yet"));
         }
         if self.where_.late > 0 {
             missing.push(format!(

@@ -1,11 +1,11 @@
 //! What the drivers report, as far as it was heard: instances by site, links by pair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drover_api::ProtectedMachineSpec;
 use drover_api::value::{MachineName, SiteName};
-use drover_fabric::{InstanceKey, InstanceSeen, Sightings};
+use drover_fabric::{Extent, InstanceKey, InstanceSeen, Sightings};
 use drover_world::{Instance, Inventory, Link, Observed};
 use jiff::Timestamp;
 
@@ -49,6 +49,16 @@ struct View<K, V> {
     /// Since when it answers without a break.
     answers_since: Option<Timestamp>,
     values: BTreeMap<K, V>,
+    /// While only a part of it answers.
+    partly: Option<Partly<K>>,
+}
+
+/// A place of which a part does not answer.
+#[derive(Debug)]
+struct Partly<K> {
+    since: Timestamp,
+    /// What was seen all the same.
+    seen: BTreeSet<K>,
 }
 
 impl<K, V> Default for View<K, V> {
@@ -58,6 +68,7 @@ impl<K, V> Default for View<K, V> {
             unknown_since: None,
             answers_since: None,
             values: BTreeMap::new(),
+            partly: None,
         }
     }
 }
@@ -66,31 +77,40 @@ impl<K: Ord + Clone, V: PartialEq> View<K, V> {
     /// Takes in what was seen and returns what is different now.
     fn take(&mut self, sightings: Sightings<K, V>, now: Timestamp) -> Vec<K> {
         let was_unknown = self.answers_since.is_none();
+        let known: BTreeSet<K> = match &self.partly {
+            Some(partly) => partly.seen.clone(),
+            None => self.values.keys().cloned().collect(),
+        };
         let mut changed = Vec::new();
-        if sightings.complete {
-            let seen: BTreeMap<K, V> = sightings.seen.into_iter().collect();
-            changed.extend(
-                self.values
-                    .keys()
-                    .filter(|key| !seen.contains_key(key))
-                    .cloned(),
-            );
-            for (key, value) in &seen {
-                if self.values.get(key) != Some(value) {
-                    changed.push(key.clone());
-                }
+        let mut seen = BTreeSet::new();
+        for key in sightings.gone {
+            if self.values.remove(&key).is_some() {
+                changed.push(key);
             }
-            self.values = seen;
-        } else {
-            for key in sightings.gone {
-                if self.values.remove(&key).is_some() {
-                    changed.push(key);
-                }
+        }
+        for (key, value) in sightings.seen {
+            if self.values.get(&key) != Some(&value) || !known.contains(&key) {
+                changed.push(key.clone());
+                self.values.insert(key.clone(), value);
             }
-            for (key, value) in sightings.seen {
-                if self.values.get(&key) != Some(&value) {
-                    changed.push(key.clone());
-                    self.values.insert(key, value);
+            seen.insert(key);
+        }
+        match sightings.extent {
+            Extent::All => {
+                let gone = |key: &&K| !seen.contains(*key);
+                changed.extend(self.values.keys().filter(gone).cloned());
+                self.values.retain(|key, _| seen.contains(key));
+                self.partly = None;
+            }
+            Extent::Part => {
+                // What was seen of them before is what was seen last.
+                changed.extend(known.difference(&seen).cloned());
+                let since = self.partly.as_ref().map_or(now, |partly| partly.since);
+                self.partly = Some(Partly { since, seen });
+            }
+            Extent::Changes => {
+                if let Some(partly) = &mut self.partly {
+                    partly.seen.extend(seen);
                 }
             }
         }
@@ -114,6 +134,15 @@ impl<K: Ord + Clone, V: PartialEq> View<K, V> {
 
     fn observed<T>(&self, value: impl Fn(Option<&V>) -> T, key: &K) -> Observed<T> {
         let found = self.values.get(key);
+        if let Some(partly) = &self.partly
+            && self.answers_since.is_some()
+            && !partly.seen.contains(key)
+        {
+            return Observed::Unknown {
+                since: partly.since,
+                last: found.map(|found| value(Some(found))),
+            };
+        }
         match (self.answers_since, self.seen_at) {
             (Some(_), Some(at)) => Observed::Seen {
                 value: value(found),
@@ -168,6 +197,12 @@ impl Index {
     pub(crate) fn lose_pair(&mut self, pair: &PairKey, now: Timestamp) -> bool {
         let view = self.pairs.entry(pair.clone()).or_default();
         view.links.lost(now)
+    }
+
+    /// Whether only a part of a site answers.
+    pub(crate) fn answers_partly(&self, site: &SiteName) -> bool {
+        let view = self.sites.get(site);
+        view.is_some_and(|view| view.instances.partly.is_some())
     }
 
     /// Whether a replicator answers.
@@ -294,5 +329,67 @@ fn no_link() -> Link {
         committed: None,
         epoch: 0,
         points: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drover_fabric::Cursor;
+
+    use super::*;
+
+    fn told(extent: Extent, seen: &[(&'static str, u64)]) -> Sightings<&'static str, u64> {
+        Sightings {
+            cursor: Cursor(0),
+            extent,
+            seen: seen.to_vec(),
+            gone: Vec::new(),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn number(value: Option<&u64>) -> Option<u64> {
+        value.copied()
+    }
+
+    /// What is known of `a`, `b` and `c`; none of what is unknown.
+    fn known(view: &View<&'static str, u64>) -> [Option<Option<u64>>; 3] {
+        ["a", "b", "c"].map(|key| view.observed(number, &key).seen().copied())
+    }
+
+    #[test]
+    fn what_a_part_that_answers_does_not_name_is_unknown() {
+        // SPEC: SA-1
+        let mut view = View::default();
+        view.take(told(Extent::All, &[("a", 1), ("b", 2)]), at(1));
+        assert_eq!(known(&view), [Some(Some(1)), Some(Some(2)), Some(None)]);
+
+        // One host of two is silent: whoever was there, or might be, is unknown.
+        let changed = view.take(told(Extent::Part, &[("a", 1)]), at(2));
+        assert_eq!(changed, ["b"]);
+        assert_eq!(known(&view), [Some(Some(1)), None, None]);
+        let before = view.observed(number, &"b");
+        let last = Some(Some(2));
+        assert_eq!(before, Observed::Unknown { since: at(2), last });
+        assert_eq!(view.take(told(Extent::Part, &[("a", 5)]), at(3)), ["a"]);
+        assert_eq!(view.observed(number, &"b").unknown_since(), Some(at(2)));
+
+        // It answers again, and one of its machines is gone.
+        assert_eq!(
+            view.take(told(Extent::All, &[("a", 5), ("c", 3)]), at(4)),
+            ["c", "b"]
+        );
+        assert_eq!(known(&view), [Some(Some(5)), Some(None), Some(Some(3))]);
+        // One that comes back as it was is news, too.
+        view.take(told(Extent::Part, &[("a", 5)]), at(5));
+        assert_eq!(
+            view.take(told(Extent::All, &[("a", 5), ("c", 3)]), at(6)),
+            ["c"]
+        );
+        assert_eq!(view.take(told(Extent::Changes, &[("a", 6)]), at(7)), ["a"]);
+        assert_eq!(known(&view), [Some(Some(6)), Some(None), Some(Some(3))]);
     }
 }

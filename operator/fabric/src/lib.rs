@@ -29,7 +29,7 @@ pub use guard::within;
 pub use registry::{Driver, NoSuchDriver, PairConfig, Registry, Secrets, SiteConfig};
 pub use replicator::{LinkGoal, Materialize, PairCapabilities, Replicator, Subject};
 pub use request::{Request, step_name};
-pub use sightings::{Cursor, Sightings};
+pub use sightings::{Cursor, Extent, Sightings};
 
 use drover_world::{FabricError, Outcome};
 

@@ -29,9 +29,16 @@ pub(super) async fn observe_site(context: Arc<Context>, site: SiteName, fabric: 
             Ok(sightings) => {
                 cursor = Some(sightings.cursor);
                 let known = context.index().answers_since(&site).is_some();
+                let partly = context.index().answers_partly(&site);
                 let changed = context.index().take_instances(&site, sightings, now);
+                let only_partly = context.index().answers_partly(&site);
                 if !known {
                     info!(%site, "the site answers");
+                }
+                if only_partly && !partly {
+                    warn!(%site, "a part of the site does not answer; what happens there is not known");
+                }
+                if !known || only_partly != partly {
                     context.site_turned(&site);
                 }
                 for key in changed {

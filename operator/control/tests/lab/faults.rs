@@ -13,7 +13,7 @@ use bytes::Bytes;
 use drover_api::value::{MachineName, SiteName};
 use drover_embedded::{ApiBody, ApiService};
 use drover_fabric::{
-    ActionTargets, Answer, Capabilities, Cursor, Driver, Fabric, InstanceKey, InstanceSeen,
+    ActionTargets, Answer, Capabilities, Cursor, Driver, Extent, Fabric, InstanceKey, InstanceSeen,
     LinkGoal, Materialize, PairCapabilities, PairConfig, Probe, Replicator, Sightings, SiteConfig,
     SiteGoal, Subject,
 };
@@ -499,7 +499,7 @@ where
         Fault::Stale => match since {
             Some(cursor) => Ok(Sightings {
                 cursor,
-                complete: false,
+                extent: Extent::Changes,
                 seen: Vec::new(),
                 gone: Vec::new(),
             }),

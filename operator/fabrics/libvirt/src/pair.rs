@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use drover_api::common::{SitePair, SiteRole};
 use drover_api::value::MachineName;
 use drover_fabric::{
-    Answer, Cursor, LinkGoal, Materialize, PairCapabilities, PairConfig, Replicator, Sightings,
-    Subject,
+    Answer, Cursor, Extent, LinkGoal, Materialize, PairCapabilities, PairConfig, Replicator,
+    Sightings, Subject,
 };
 use drover_world::{EpochEnforcement, ErrorClass, FabricError, Link, Outcome, PairRules, Stamp};
 
@@ -130,7 +130,7 @@ impl Replicator for LibvirtPair {
         let (cursor, seen) = together(&self.sites, primary, secondary)?;
         Ok(Sightings {
             cursor,
-            complete: true,
+            extent: Extent::All,
             seen,
             gone: Vec::new(),
         })

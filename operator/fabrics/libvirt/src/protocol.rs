@@ -31,6 +31,8 @@ pub mod path {
     pub const MATERIALIZE: &str = "/v1/materialize";
     /// Whether a machine could be made.
     pub const ACCEPTS: &str = "/v1/accepts";
+    /// What movers ask each other begins with this; all else is for the operator.
+    pub const PEER: &str = "/v1/peer/";
     /// What a machine is, for the mover of the other site.
     pub const DESCRIBE: &str = "/v1/peer/describe";
     /// How a link is at this side.
@@ -79,6 +81,9 @@ pub struct Seen {
     pub halves: Vec<Half>,
     /// Machines that are fenced, with the epoch.
     pub fences: Vec<(MachineName, u64)>,
+    /// Hosts that do not answer: what is not among the machines may be there.
+    #[serde(default)]
+    pub silent: Vec<String>,
 }
 
 /// A link as one side knows it.
@@ -187,6 +192,9 @@ pub struct Readiness {
     pub capacity: Option<Capacity>,
     /// The hosts, by the names that the mover was started with.
     pub hosts: Vec<String>,
+    /// What the mover's clock says.
+    #[serde(default)]
+    pub now: Option<Timestamp>,
 }
 
 /// A machine of the inventory.

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use drover_api::value::{MachineName, SiteName};
 use drover_api::{FencingMethod, Right};
 use drover_fabric::{
-    Answer, Capabilities, Cursor, Fabric, InstanceKey, InstanceSeen, Materialize, Probe, Sightings,
-    SiteGoal,
+    Answer, Capabilities, Cursor, Extent, Fabric, InstanceKey, InstanceSeen, Materialize, Probe,
+    Sightings, SiteGoal,
 };
 use drover_world::{EpochEnforcement, FabricError, Inventory, InventoryMachine, Stamp};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::call::Caller;
 use crate::driver::refused;
@@ -40,9 +41,34 @@ pub(crate) async fn newer(mover: &Caller, version: u64) {
     }
 }
 
+/// Whether a clock agrees with this one, as far as that can be told: it was read between these two instants.
+fn clock(asked: Timestamp, told: Timestamp, answered: Timestamp) -> Right {
+    let late = asked.duration_since(told);
+    let early = told.duration_since(answered);
+    let (apart, which) = if late > early {
+        (late, "behind")
+    } else {
+        (early, "ahead of")
+    };
+    Right {
+        name: "clock".to_owned(),
+        granted: apart <= APART,
+        hint: (apart > APART).then(|| {
+            format!(
+                "the mover's clock is at least {} s {which} Drover's, and recovery points are told by it: \
+                 synchronise both, for example with chrony",
+                apart.as_secs()
+            )
+        }),
+    }
+}
+
 pub(crate) async fn seen(mover: &Caller) -> Result<Seen, FabricError> {
     Ok(mover.call(path::OBSERVE, &Nothing {}).await?)
 }
+
+/// Clocks that are further apart than this make ages of recovery points misleading.
+const APART: SignedDuration = SignedDuration::from_secs(5);
 
 #[async_trait]
 impl Fabric for LibvirtSite {
@@ -56,9 +82,13 @@ impl Fabric for LibvirtSite {
     }
 
     async fn probe(&self) -> Result<Probe, FabricError> {
+        let asked = Timestamp::now();
         let ready: Readiness = self.mover.call(path::PROBE, &Nothing {}).await?;
         let known: BTreeSet<String> = ready.hosts.iter().cloned().collect();
         let mut rights = ready.rights;
+        if let Some(told) = ready.now {
+            rights.push(clock(asked, told, Timestamp::now()));
+        }
         for host in self.hosts.difference(&known) {
             rights.push(Right {
                 name: format!("host {host}"),
@@ -95,7 +125,11 @@ impl Fabric for LibvirtSite {
         let seen = seen(&self.mover).await?;
         Ok(Sightings {
             cursor: Cursor(seen.version),
-            complete: true,
+            extent: if seen.silent.is_empty() {
+                Extent::All
+            } else {
+                Extent::Part
+            },
             seen: seen.instances,
             gone: Vec::new(),
         })
@@ -134,5 +168,23 @@ impl Fabric for LibvirtSite {
         };
         let Nothing {} = self.mover.call(path::ACCEPTS, &asked).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_read_while_it_was_asked_is_right() {
+        // SPEC: RD-1
+        let at = |second: i64| Timestamp::from_second(1_000 + second).unwrap();
+        assert!(clock(at(0), at(5), at(20)).granted);
+        assert!(clock(at(0), at(-5), at(20)).granted);
+        assert!(clock(at(0), at(25), at(20)).granted);
+        let behind = clock(at(0), at(-60), at(20)).hint.unwrap();
+        assert!(behind.contains("at least 60 s behind Drover's"), "{behind}");
+        let ahead = clock(at(0), at(90), at(20)).hint.unwrap();
+        assert!(ahead.contains("at least 70 s ahead of Drover's"), "{ahead}");
     }
 }

@@ -4,7 +4,7 @@ use drover_world::{ErrorClass, Power};
 
 use crate::conformance::bench::{Ask, Bench, HOME, broken_unless, needs, unexpected};
 use crate::conformance::{Failure, Lab, Verdict};
-use crate::{InstanceKey, SiteGoal};
+use crate::{Extent, InstanceKey, SiteGoal};
 
 /// A machine that somebody switched off by hand is seen as off, and started when that is asked again.
 ///
@@ -37,7 +37,7 @@ pub async fn what_changed_is_seen_alone(lab: &dyn Lab) -> Verdict {
         .observe(None)
         .await
         .map_err(|error| unexpected(&error))?;
-    broken_unless(all.complete && all.gone.is_empty(), || {
+    broken_unless(all.extent == Extent::All && all.gone.is_empty(), || {
         "everything was asked for, and not reported as complete".into()
     })?;
     bench.reach(1, &Ask::Site(HOME, SiteGoal::Stopped)).await?;
@@ -60,7 +60,7 @@ pub async fn what_changed_is_seen_alone(lab: &dyn Lab) -> Verdict {
         .await
         .map_err(|error| unexpected(&error))?;
     let again = rest.seen.iter().any(|(found, _)| *found == key);
-    broken_unless(rest.complete || !again, || {
+    broken_unless(rest.extent == Extent::All || !again, || {
         "what was reported before is reported as a change again".into()
     })
 }

@@ -2,7 +2,7 @@
 
 use drover_api::value::{MachineName, Quantity};
 use drover_api::{Capacity, FencingMethod, Right};
-use drover_fabric::{Cursor, InstanceKey, InstanceSeen, Probe, Sightings};
+use drover_fabric::{Cursor, Extent, InstanceKey, InstanceSeen, Probe, Sightings};
 use drover_world::{Disk, Estimates, Inventory, InventoryMachine, Link, Power};
 
 use super::World;
@@ -39,7 +39,7 @@ impl World {
             .collect();
         Sightings {
             cursor: Cursor(self.version),
-            complete: since.is_none(),
+            extent: Extent::since(since),
             seen,
             gone: Vec::new(),
         }
@@ -80,7 +80,7 @@ impl World {
             .collect();
         Sightings {
             cursor: Cursor(self.version),
-            complete: since.is_none(),
+            extent: Extent::since(since),
             seen,
             gone: Vec::new(),
         }

@@ -269,13 +269,19 @@ async fn only_what_changed_is_reported() {
         stage.protect(name).await;
     }
     let all = stage.seoul.observe(None).await.unwrap();
-    assert_eq!((all.complete, all.seen.len()), (true, 3));
+    assert_eq!(
+        (all.extent, all.seen.len()),
+        (drover_fabric::Extent::All, 3)
+    );
     stage
         .until(|| stage.site(HOME, "b", 1, SiteGoal::Stopped))
         .await;
     stage.seoul.changed(all.cursor).await;
     let some = stage.seoul.observe(Some(all.cursor)).await.unwrap();
-    assert_eq!((some.complete, some.seen.len()), (false, 1));
+    assert_eq!(
+        (some.extent, some.seen.len()),
+        (drover_fabric::Extent::Changes, 1)
+    );
     assert_eq!(some.seen[0].0.name, machine("b"));
     let none = stage.seoul.observe(Some(some.cursor)).await.unwrap();
     assert_eq!(none.seen, []);

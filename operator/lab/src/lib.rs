@@ -52,6 +52,7 @@ use namespace::Namespace;
 pub use requirements::packages;
 use scripts::Scripts;
 pub use site::{Service, Site};
+use wan::Cable;
 pub use wan::Wan;
 
 /// One of the two sites.
@@ -75,6 +76,15 @@ impl Side {
         }
     }
 
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Primary => Self::Secondary,
+            Self::Secondary => Self::Primary,
+        }
+    }
+
     /// Where the others reach it over the WAN.
     pub fn address(self) -> &'static str {
         match self {
@@ -93,7 +103,9 @@ pub struct Lab {
     // In the order in which they end: the folder goes last.
     sites: [Site; 2],
     wan: Arc<Wan>,
-    _folder: TempDir,
+    scripts: Scripts,
+    assets: Arc<Assets>,
+    folder: TempDir,
 }
 
 impl Lab {
@@ -126,13 +138,14 @@ impl Lab {
         let assets = Arc::new(Assets::find(&scripts, wan.namespace())?);
         let site = |side| {
             let (wan, assets) = (Arc::clone(&wan), Arc::clone(&assets));
-            Site::new(side, folder.path(), &scripts, wan, assets)
+            Site::new(side, Cable::of(side), folder.path(), &scripts, wan, assets)
         };
         let lab = Self {
-            assets: Arc::clone(&assets),
             sites: [site(Side::Primary)?, site(Side::Secondary)?],
             wan: Arc::clone(&wan),
-            _folder: folder,
+            scripts: scripts.clone(),
+            assets: Arc::clone(&assets),
+            folder,
         };
         // Both at once: each takes seconds of its own.
         for site in &lab.sites {
@@ -148,6 +161,22 @@ impl Lab {
     /// Whether guests run under KVM; else they are emulated.
     pub fn has_kvm(&self) -> bool {
         self.assets.has_kvm()
+    }
+
+    /// Another host of a site, which shares the folder of its storage pool and nothing else, and returns when
+    /// its `libvirtd` answers. It is switched off when what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already, or its `libvirtd` does not answer in time.
+    pub fn second_host(&self, side: Side) -> Result<Site, Error> {
+        let (wan, assets) = (Arc::clone(&self.wan), Arc::clone(&self.assets));
+        let (cable, folder) = (Cable::of_second(side), self.folder.path());
+        let host = Site::new(side, cable, folder, &self.scripts, wan, assets)?;
+        host.switch_on()?;
+        host.wait_until_ready()?;
+        host.furnish()?;
+        Ok(host)
     }
 
     /// One of the sites.

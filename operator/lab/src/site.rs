@@ -16,6 +16,7 @@ use super::{
     error::{Doing as _, Error},
     namespace::{Namespace, run, tail},
     scripts::Scripts,
+    wan::Cable,
 };
 
 /// An emulated guest boots in seconds on a quiet machine; a busy one with two cores gets the benefit of the
@@ -46,7 +47,9 @@ pub struct Site {
     // Declared first, because fields are dropped in this order.
     power: Mutex<Option<Power>>,
     side: Side,
+    cable: Cable,
     folder: PathBuf,
+    pool: PathBuf,
     scripts: Scripts,
     wan: Arc<Wan>,
     assets: Arc<Assets>,
@@ -69,12 +72,13 @@ pub struct Service {
 impl Site {
     pub(super) fn new(
         side: Side,
+        cable: Cable,
         lab: &Path,
         scripts: &Scripts,
         wan: Arc<Wan>,
         assets: Arc<Assets>,
     ) -> Result<Self, Error> {
-        let folder = lab.join(side.name());
+        let folder = lab.join(cable.name);
         for part in ["etc", "lib/images", "cache", "log", "run"] {
             fs::create_dir_all(folder.join(part)).doing("make the folders of a site")?;
         }
@@ -83,8 +87,10 @@ impl Site {
         let uuid =
             fs::read_to_string("/proc/sys/kernel/random/uuid").doing("make a random uuid")?;
         let libvirtd_conf = format!(
-            "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\nhost_uuid = \"{}\"\n",
-            uuid.trim()
+            "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\nhost_uuid = \"{}\"\n\
+             listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\nlisten_addr = \"{}\"\n",
+            uuid.trim(),
+            cable.address
         );
         for (name, text) in [("qemu.conf", QEMU_CONF), ("libvirtd.conf", &libvirtd_conf)] {
             fs::write(folder.join("etc").join(name), text).doing("configure libvirtd")?;
@@ -92,6 +98,8 @@ impl Site {
         Ok(Self {
             power: Mutex::new(None),
             side,
+            cable,
+            pool: lab.join(side.name()).join("lib/images"),
             folder,
             scripts: scripts.clone(),
             wan,
@@ -112,7 +120,12 @@ impl Site {
     /// Where the disks of its guests are, seen from this process and from the site alike; the storage pool
     /// `default`.
     pub fn pool_folder(&self) -> PathBuf {
-        self.folder.join("lib/images")
+        self.pool.clone()
+    }
+
+    /// Where its libvirt is reached over TCP from other hosts of the lab: by anybody, so this is for tests.
+    pub fn remote_uri(&self) -> String {
+        format!("qemu+tcp://{}/system", self.cable.address)
     }
 
     /// Runs a command of `virsh` at this site, and gives what it wrote.
@@ -208,7 +221,7 @@ impl Site {
     /// is on them.
     pub fn kill_everything(&self) {
         drop(self.lock().take());
-        self.wan.detach(self.side);
+        self.wan.detach(self.cable);
     }
 
     /// Power returns to a site that was lost: `libvirtd` starts, and guests that are marked for autostart.
@@ -300,10 +313,10 @@ impl Site {
     // --- how it starts ----------------------------------------------------------------------
 
     pub(super) fn switch_on(&self) -> Result<(), Error> {
-        let what = format!("the {} site", self.side.name());
+        let what = format!("the {} site", self.cable.name);
         let lab = self.wan.namespace();
         let namespace = lab.of_site(&self.folder, &self.scripts, &what)?;
-        self.wan.attach(self.side, &namespace)?;
+        self.wan.attach(self.cable, &namespace)?;
         *self.lock() = Some(Power {
             namespace,
             libvirtd: None,
@@ -313,13 +326,17 @@ impl Site {
 
     fn start_libvirtd(&self) -> Result<(), Error> {
         self.with_power(|power| {
-            power.libvirtd = Some(power.begin(&self.libvirtd_log(), "libvirtd".as_ref(), &[])?);
+            power.libvirtd = Some(power.begin(
+                &self.libvirtd_log(),
+                "libvirtd".as_ref(),
+                &["--listen".as_ref()],
+            )?);
             Ok(())
         })
     }
 
     pub(super) fn wait_until_ready(&self) -> Result<(), Error> {
-        let site = self.side.name();
+        let site = self.cable.name;
         let what = format!("libvirtd of the {site} site does not answer");
         wait_until(&what, &self.libvirtd_log(), || {
             let libvirtd = self.with_libvirtd(|_, libvirtd| Ok(libvirtd.clone()))?;
@@ -354,7 +371,7 @@ impl Site {
     }
 
     fn with_power<T>(&self, act: impl FnOnce(&mut Power) -> Result<T, Error>) -> Result<T, Error> {
-        let site = self.side.name();
+        let site = self.cable.name;
         let mut power = self.lock();
         act(power.as_mut().ok_or(Error::Off { site })?)
     }

@@ -18,6 +18,45 @@ pub struct Wan {
     condition: Mutex<Condition>,
 }
 
+/// A cable from the router to a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cable {
+    /// How it is called, and the folder of the host.
+    pub(super) name: &'static str,
+    /// The host's address on it.
+    pub(super) address: &'static str,
+    /// The router's own address on it.
+    router: &'static str,
+}
+
+impl Cable {
+    /// To the first host of a site.
+    pub(super) fn of(side: Side) -> Self {
+        let router = match side {
+            Side::Primary => "10.77.1.254",
+            Side::Secondary => "10.77.2.254",
+        };
+        Self {
+            name: side.name(),
+            address: side.address(),
+            router,
+        }
+    }
+
+    /// To another host of a site. What is wrong between the sites does not concern it.
+    pub(super) fn of_second(side: Side) -> Self {
+        let (name, address, router) = match side {
+            Side::Primary => ("primary-2", "10.77.3.1", "10.77.3.254"),
+            Side::Secondary => ("secondary-2", "10.77.4.1", "10.77.4.254"),
+        };
+        Self {
+            name,
+            address,
+            router,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Condition {
     Healthy,
@@ -85,9 +124,13 @@ impl Wan {
     }
 
     /// Connects a site that was just switched on.
-    pub(super) fn attach(&self, side: Side, site: &Namespace) -> Result<(), Error> {
-        let (name, pid, address) = (side.name(), site.pid(), side.address());
-        let router = router(side);
+    pub(super) fn attach(&self, cable: Cable, site: &Namespace) -> Result<(), Error> {
+        let Cable {
+            name,
+            address,
+            router,
+        } = cable;
+        let pid = site.pid();
         self.namespace.ip(&format!(
             "link add {name} type veth peer name wan netns {pid}\n\
              address add {router}/24 dev {name}\n\
@@ -102,12 +145,15 @@ impl Wan {
             .condition
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        self.shape(side, *condition)
+        if Side::ALL.iter().any(|side| side.name() == name) {
+            self.shape(name, *condition)?;
+        }
+        Ok(())
     }
 
     /// Takes the cable of a site that is switched off away, where the kernel has not done so yet.
-    pub(super) fn detach(&self, side: Side) {
-        let _ = self.namespace.ip(&format!("link delete {}\n", side.name()));
+    pub(super) fn detach(&self, cable: Cable) {
+        let _ = self.namespace.ip(&format!("link delete {}\n", cable.name));
     }
 
     fn become_(&self, wanted: Condition) -> Result<(), Error> {
@@ -133,15 +179,15 @@ impl Wan {
         }
         *condition = wanted;
         for side in Side::ALL {
-            self.shape(side, wanted)?;
+            self.shape(side.name(), wanted)?;
         }
         Ok(())
     }
 
     /// Makes the cable to a site as fast as it should be.
-    fn shape(&self, side: Side, condition: Condition) -> Result<(), Error> {
+    fn shape(&self, cable: &str, condition: Condition) -> Result<(), Error> {
         let mut tc = self.namespace.enter(&["--net"], "tc");
-        tc.args(["qdisc", "replace", "dev", side.name(), "root"]);
+        tc.args(["qdisc", "replace", "dev", cable, "root"]);
         match condition {
             Condition::Slow { kbit_per_second } => {
                 tc.args(["tbf", "rate", &format!("{kbit_per_second}kbit")])
@@ -157,13 +203,5 @@ impl Wan {
             Err(Error::Command { message, .. }) if message.contains("Cannot find device") => Ok(()),
             result => result.map(drop),
         }
-    }
-}
-
-/// The router's own address on the cable to a site.
-fn router(side: Side) -> &'static str {
-    match side {
-        Side::Primary => "10.77.1.254",
-        Side::Secondary => "10.77.2.254",
     }
 }

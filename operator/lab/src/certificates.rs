@@ -18,11 +18,11 @@ impl Authority {
         Ok(Self(issuer))
     }
 
-    /// Writes what whoever has this address needs, under the names that a Kubernetes secret gives them.
-    pub(super) fn issue(&self, address: &str, folder: &Path) -> Result<(), Error> {
+    /// Writes what whoever has these names needs, under the names that a Kubernetes secret gives them.
+    pub(super) fn issue(&self, names: [&str; 2], folder: &Path) -> Result<(), Error> {
         let key = KeyPair::generate().map_err(Error::Certificate)?;
-        let params =
-            CertificateParams::new(vec![address.to_owned()]).map_err(Error::Certificate)?;
+        let names = names.map(str::to_owned).to_vec();
+        let params = CertificateParams::new(names).map_err(Error::Certificate)?;
         let own = params
             .signed_by(&key, &self.0)
             .map_err(Error::Certificate)?;

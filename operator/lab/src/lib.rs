@@ -104,7 +104,6 @@ pub struct Lab {
     sites: [Site; 2],
     wan: Arc<Wan>,
     scripts: Scripts,
-    assets: Arc<Assets>,
     folder: TempDir,
 }
 

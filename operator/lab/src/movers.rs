@@ -23,6 +23,8 @@ const PORT: u16 = 7443;
 pub struct Movers {
     lab: Lab,
     drover: PathBuf,
+    /// Other hosts of the primary site, as its mover is told of them.
+    more_hosts: Vec<String>,
     services: Mutex<[Option<Service>; 2]>,
 }
 
@@ -33,14 +35,24 @@ impl Movers {
     ///
     /// If one of them does not begin.
     pub fn start(lab: Lab, drover: &Path) -> Result<Self, Error> {
+        Self::with_hosts(lab, drover, Vec::new())
+    }
+
+    /// The same, with these other hosts at the primary site, as the option `--host` takes them.
+    ///
+    /// # Errors
+    ///
+    /// If one of them does not begin.
+    pub fn with_hosts(lab: Lab, drover: &Path, more_hosts: Vec<String>) -> Result<Self, Error> {
         let this = Self {
             lab,
             drover: drover.to_owned(),
+            more_hosts,
             services: Mutex::default(),
         };
         let authority = Authority::new()?;
         for side in Side::ALL {
-            authority.issue(side.address(), &this.folder(side))?;
+            authority.issue([side.address(), side.name()], &this.folder(side))?;
             this.begin(side)?;
         }
         Ok(this)
@@ -85,7 +97,7 @@ impl Movers {
         let (site, log) = (self.site(side), self.log_file(side));
         let (pool, socket, tls) = (site.pool_folder(), self.socket(side), self.folder(side));
         let listen = OsString::from(Self::replication_address(side));
-        let arguments: [&OsStr; 11] = [
+        let mut arguments: Vec<&OsStr> = vec![
             "mover".as_ref(),
             "--log-level".as_ref(),
             "drover_mover=debug,info".as_ref(),
@@ -97,7 +109,15 @@ impl Movers {
             &listen,
             "--tls".as_ref(),
             tls.as_ref(),
+            "--peer".as_ref(),
+            side.other().name().as_ref(),
+            "--host".as_ref(),
+            "local=qemu:///system".as_ref(),
         ];
+        let more = self.more_hosts.iter().filter(|_| side == Side::Primary);
+        for host in more {
+            arguments.extend::<[&OsStr; 2]>(["--host".as_ref(), host.as_ref()]);
+        }
         let service = site.begin(&log, self.drover.as_ref(), &arguments)?;
         let what = format!("the mover of the {} site", side.name());
         wait_until(&format!("{what} does not answer"), &log, || {

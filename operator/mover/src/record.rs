@@ -31,6 +31,8 @@ pub struct Record {
     pub start: Option<Start>,
     /// Whether it ran when it was last seen; what ran starts again with its host, unless it is held.
     pub ran: bool,
+    /// The host where it was last seen.
+    pub host: Option<String>,
     /// Whether libvirt was to start it with its host, before Drover took that over.
     pub autostart: bool,
     /// What Drover made of it.
@@ -72,6 +74,9 @@ pub struct Made {
     pub files: BTreeMap<String, PathBuf>,
     /// What that is based on, by disk.
     pub on: BTreeMap<String, PathBuf>,
+    /// The files that those are made of, which must stay for as long as it stands.
+    #[serde(default)]
+    pub below: Vec<PathBuf>,
     /// The seal of the disks that it was made from, where that was everything they held.
     pub seal: Option<String>,
     /// The checkpoint at the other side whose instant those disks hold at least.
@@ -229,6 +234,16 @@ impl Half {
         self.own = None;
         self.last = None;
         self.base = Some(base);
+    }
+
+    /// The files below these, disk by disk.
+    pub fn below(&self, files: &BTreeMap<String, PathBuf>) -> Vec<PathBuf> {
+        let below = files.iter().flat_map(|(disk, file)| {
+            let all = self.layers.get(disk).map_or(&[][..], Vec::as_slice);
+            let at = all.iter().position(|known| known == file);
+            all[..at.unwrap_or(0)].iter().cloned()
+        });
+        below.collect()
     }
 
     /// The newest file of each disk.

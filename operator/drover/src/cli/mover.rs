@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+
+use drover_mover::site::HostAt;
 
 use super::Log;
 
 const MOVER: &str = "\
 Examples:
-  drover mover --pool /var/lib/libvirt/images --listen 10.0.7.1:7443 --tls /etc/drover/tls
+  drover mover --pool /var/lib/libvirt/images --listen 10.0.7.1:7443 --tls /etc/drover/tls \
+      --operator drover.example.com --peer mover-busan.example.com
   drover mover --pool /srv/vms --host kvm-1=qemu:///system --socket /run/drover/mover.sock
 
 One runs at each site, where the files of the storage pool are. What it keeps is in the folder `drover` of
@@ -25,16 +28,31 @@ Exit codes:
 /// and lends disks to the mover of the other site. It goes on with that while nobody speaks to it.
 #[derive(Debug, Args)]
 #[command(after_long_help = MOVER)]
+#[command(group(ArgGroup::new("callers").args(["operator", "peer"]).multiple(true)))]
 pub struct Mover {
     /// The folder of the storage pool that all hosts of the site share
     #[arg(long, value_name = "FOLDER")]
     pub pool: PathBuf,
     /// A host of the site, and where its libvirt is; may be given several times
-    #[arg(long = "host", value_name = "NAME=URI", value_parser = host, default_value = "local=qemu:///system")]
-    pub hosts: Vec<(String, String)>,
+    ///
+    /// The disks of machines that run at another host than this one are read over TCP, from the address in URI:
+    /// NAME=URI,nbd=ADDRESS:FIRST-LAST says another one, and which ports QEMU may listen on; nbd-tls=FOLDER has
+    /// it encrypted.
+    #[arg(
+        long = "host",
+        value_name = "NAME=URI",
+        default_value = "local=qemu:///system"
+    )]
+    pub hosts: Vec<HostAt>,
     /// Where Drover and other movers reach it, over mutual TLS
-    #[arg(long, value_name = "ADDRESS", requires = "tls")]
+    #[arg(long, value_name = "ADDRESS", requires = "tls", requires = "callers")]
     pub listen: Vec<SocketAddr>,
+    /// A name of Drover's certificate, DNS or URI: it may ask for everything; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub operator: Vec<String>,
+    /// A name of another mover's certificate: it may ask for what movers ask each other; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub peer: Vec<String>,
     /// A folder with ca.crt, tls.crt and tls.key, which are read again when they change
     #[arg(long, value_name = "FOLDER")]
     pub tls: Option<PathBuf>,
@@ -47,13 +65,4 @@ pub struct Mover {
     /// What is logged, on standard error
     #[command(flatten)]
     pub log: Log,
-}
-
-fn host(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, uri)) if !name.is_empty() && !uri.is_empty() => {
-            Ok((name.to_owned(), uri.to_owned()))
-        }
-        _ => Err("write NAME=URI, for example kvm-1=qemu+ssh://root@kvm-1/system".to_owned()),
-    }
 }

@@ -1,7 +1,7 @@
 //! `drover mover`: what runs at a libvirt site.
 
 use drover_mover::serve::{Bound, Listen, ServerTls};
-use drover_mover::site::{Options, Site, router};
+use drover_mover::site::{Options, Roles, Site, router};
 use tokio::runtime::Builder;
 
 use crate::cli::Mover;
@@ -48,7 +48,11 @@ async fn live(arguments: &Mover) -> Result<Exit, Failure> {
         .await
         .map_err(|error| cannot("listen", &error))?;
     let working = tokio::spawn(site.clone().work());
-    bound.serve(router(site), signals.any()).await;
+    let roles = Roles {
+        operators: arguments.operator.clone(),
+        peers: arguments.peer.clone(),
+    };
+    bound.serve(router(site, roles), signals.any()).await;
     working.abort();
     Ok(Exit::Fine)
 }

@@ -13,12 +13,16 @@ use drover_libvirt::Libvirt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+/// How the second host of the primary site is called.
+pub const SECOND: &str = "second";
 /// A busy machine takes a while.
 pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Both sites, and a mover at each, for one test at a time.
 pub struct Movers {
     movers: drover_lab::Movers,
+    /// Another host of the primary site, where there is one.
+    second: Option<Site>,
     /// Emulated guests take all processors: one lab at a time.
     _alone: File,
 }
@@ -26,16 +30,37 @@ pub struct Movers {
 impl Movers {
     /// Both sites, and a mover at each.
     pub fn start() -> Self {
+        Self::with(|_| None)
+    }
+
+    /// The same, and the primary site has a second host, which its mover reaches over TCP.
+    pub fn with_second_host() -> Self {
+        Self::with(|lab| Some(lab.second_host(Side::Primary).unwrap()))
+    }
+
+    fn with(second: impl FnOnce(&Lab) -> Option<Site>) -> Self {
         let alone = alone();
         let drover = Path::new(env!("CARGO_BIN_EXE_drover"));
+        let lab = Lab::start().unwrap();
+        let second = second(&lab);
+        let more: Vec<String> = second
+            .iter()
+            .map(|second| format!("{SECOND}={}", second.remote_uri()))
+            .collect();
         Self {
-            movers: drover_lab::Movers::start(Lab::start().unwrap(), drover).unwrap(),
+            movers: drover_lab::Movers::with_hosts(lab, drover, more).unwrap(),
+            second,
             _alone: alone,
         }
     }
 
     pub fn wan(&self) -> &Wan {
         self.movers.lab().wan()
+    }
+
+    /// The second host of the primary site.
+    pub fn second(&self) -> &Site {
+        self.second.as_ref().unwrap()
     }
 
     pub fn site(&self, side: Side) -> &Site {
@@ -83,7 +108,10 @@ impl Movers {
             "address": self.movers.address(side),
             "replicationAddress": drover_lab::Movers::replication_address(side),
         });
-        let hosts = json!([{"name": "local", "uri": "qemu:///system"}]);
+        let mut hosts = vec![json!({"name": "local", "uri": "qemu:///system"})];
+        if let (Some(second), Side::Primary) = (&self.second, side) {
+            hosts.push(json!({"name": SECOND, "uri": second.remote_uri()}));
+        }
         let site = json!({
             "fabric": {"libvirt": {"hosts": hosts, "mover": mover}},
             "fencing": {"method": "Power"},

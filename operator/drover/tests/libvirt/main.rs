@@ -9,6 +9,7 @@ mod demo;
 mod dice;
 mod failover;
 mod fleet;
+mod hosts;
 mod lab;
 mod lines;
 mod losses;

@@ -20,7 +20,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Everything runs, and is protected.
+    /// Everything runs, and is protected (PR-7).
     pub fn open() -> Self {
         let movers = Arc::new(Movers::start());
         let guests = (11..)

@@ -12,6 +12,7 @@
 
 mod action;
 mod admit;
+mod companions;
 mod decision;
 mod drills;
 mod guard;
@@ -29,14 +30,13 @@ mod wait;
 
 pub use action::{pause_before, state as action_record};
 pub use admit::{Admitted, admitted};
+pub use companions::{Companion, recoverable_together};
 pub use drills::{DrillDue, DrillHeld, DrillsView, drill_due, followed_schedule};
 pub use guard::{GuardFacts, Guarded, guarded};
 pub use located::Serving;
 pub use machine::{MachineStep, machine};
 pub use point::{Loss, chosen_point};
-pub use protect::{
-    Companion, FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect, recoverable_together,
-};
+pub use protect::{FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect};
 pub use reprotect::{
     NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,
 };

@@ -3,13 +3,11 @@
 use drover_api::common::{SiteRole, Window};
 use drover_api::value::TimeOfDay;
 use drover_api::{DeletionPolicy, MachinePhase};
-use drover_world::{
-    Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Point, Power,
-};
+use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, LinkState, Observed, Power};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use super::point::shared;
+use super::companions::{Companion, recoverable_with};
 use super::view::Failure;
 use super::wait::WaitReason;
 use crate::lifecycle::MachineEvent;
@@ -65,40 +63,6 @@ impl FirstCopy {
         let begins = today.or_else(|| on(since.date().saturating_add(1.day())))?;
         (now.timestamp() < begins).then_some(begins)
     }
-}
-
-/// Another member of a machine's consistency group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Companion {
-    /// Where it stands, as last recorded.
-    pub phase: MachinePhase,
-    /// How its data moves.
-    pub link: Observed<Link>,
-}
-
-impl Companion {
-    /// Whether the group is recovered together with it. Nothing replicates those that were moved for good,
-    /// or that a person decides about.
-    fn counts(&self) -> bool {
-        use MachinePhase as P;
-        !matches!(
-            self.phase,
-            P::NotProtected | P::Migrated | P::Inconsistent | P::Disabling
-        )
-    }
-}
-
-/// Whether the members of a consistency group can be recovered together: they have a recovery point of one
-/// and the same instant (PR-7), without which an unplanned failover could not begin.
-pub fn recoverable_together(members: &[Companion]) -> bool {
-    let counted = members.iter().filter(|member| member.counts());
-    let links: Option<Vec<&Link>> = counted.map(|member| member.link.seen()).collect();
-    links.is_some_and(|links| share_an_instant(&links))
-}
-
-fn share_an_instant(links: &[&Link]) -> bool {
-    let points: Vec<&[Point]> = links.iter().map(|link| link.points.as_slice()).collect();
-    points.len() < 2 || !shared(&points).is_empty()
 }
 
 /// Something that must hold before a machine is protected (PR-1).
@@ -269,21 +233,12 @@ fn replicating(view: &ProtectView<'_>, link: &Link) -> ProtectStep {
         _ if !link.finalized => Ensure(Effect::Finalized {
             towards: view.towards,
         }),
-        MachinePhase::Finalizing if !with_companions(view, link) => Wait(WaitReason::CommonPoint),
+        MachinePhase::Finalizing if !recoverable_with(view.companions, link) => {
+            Wait(WaitReason::CommonPoint)
+        }
         MachinePhase::Finalizing => Happened(MachineEvent::Finalized),
         _ => Rest,
     }
-}
-
-/// First copies are of instants of their own. A machine of a consistency group is protected when it can be
-/// recovered together with the others (PR-7).
-fn with_companions(view: &ProtectView<'_>, link: &Link) -> bool {
-    let counted = view.companions.iter().filter(|other| other.counts());
-    let links: Option<Vec<&Link>> = counted.map(|other| other.link.seen()).collect();
-    links.is_some_and(|mut links| {
-        links.push(link);
-        share_an_instant(&links)
-    })
 }
 
 /// In its window, or at once where a person asked (PR-4).
@@ -359,6 +314,8 @@ fn let_go(view: &ProtectView<'_>) -> ProtectStep {
 
 #[cfg(test)]
 mod tests {
+    use drover_world::Point;
+
     use super::*;
     use crate::lifecycle::MACHINE;
 

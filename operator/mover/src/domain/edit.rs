@@ -107,6 +107,14 @@ impl Domain {
         kind.set("machine", machine);
     }
 
+    /// The processor that its guest sees, such as `Haswell`, where it is one by name and not that of the host.
+    pub fn cpu_model(&self) -> Option<String> {
+        let cpu = self.root.child("cpu")?;
+        let by_name = cpu.get("mode").is_none_or(|mode| mode == "custom");
+        let model = cpu.child("model").filter(|_| by_name)?.text();
+        (!model.is_empty()).then_some(model)
+    }
+
     /// Whether it has a channel for an agent in the guest.
     pub fn has_agent(&self) -> bool {
         self.agent().is_some()

@@ -18,6 +18,8 @@ pub struct About {
     pub qemu: String,
     /// The types of machines of its own architecture, such as `pc-q35-7.2`, by their names.
     pub machine_types: Vec<String>,
+    /// The processors that libvirt knows there by name, such as `Haswell`; none where it does not say.
+    pub cpu_models: Vec<String>,
     /// Memory that nobody uses, in bytes.
     pub free_memory: u64,
     /// All its memory, in bytes.
@@ -72,10 +74,14 @@ impl Host {
     pub async fn about(&self) -> Result<About, HostError> {
         let ask = |connect: &Connect| {
             let node = connect.node_info()?;
+            let capabilities = connect.capabilities()?;
+            // An architecture without names has none.
+            let named = connect.cpu_models_names(&xml::architecture(&capabilities)?, 0);
             Ok(About {
+                cpu_models: named.unwrap_or_default(),
                 libvirt: version(connect.lib_version()?),
                 qemu: version(connect.hyp_version()?),
-                machine_types: xml::machine_types(&connect.capabilities()?)?,
+                machine_types: xml::machine_types(&capabilities)?,
                 free_memory: connect.free_memory()?,
                 memory: node.memory.saturating_mul(1024),
                 cpus: node.cpus,

@@ -1,5 +1,6 @@
 //! Backups: a machine's disks as they were at one instant, to be read over NBD while the machine goes on.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,10 +30,26 @@ pub struct Backup {
     pub checkpoint: String,
     /// The disks, such as `vda`.
     pub disks: Vec<String>,
-    /// Where QEMU listens: a path at the host, at most 107 bytes long.
-    pub socket: PathBuf,
+    /// Where QEMU listens.
+    pub listen: Listen,
     /// A folder at the host for what the guest overwrites while the backup is open.
     pub scratch: PathBuf,
+}
+
+/// Where QEMU offers the disks of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A socket at the host: a path of at most 107 bytes.
+    Socket(PathBuf),
+    /// A port of one of the host's addresses.
+    Tcp {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// With the certificates of the host (`backup_tls_x509_cert_dir`).
+        tls: bool,
+    },
 }
 
 impl Host {
@@ -40,7 +57,7 @@ impl Host {
     ///
     /// # Errors
     /// [`HostError::NoBitmap`] when what changed since `from` is not known; [`HostError::Busy`] when the machine
-    /// has another job, such as a backup. When the machine does not run or has no such disk, or the host does
+    /// has another job, such as a backup; [`HostError::PortTaken`] when somebody listens there. When the machine does not run or has no such disk, or the host does
     /// not answer. Where the host does not answer the backup may be open all the same.
     pub async fn begin_backup(&self, name: &str, backup: &Backup) -> Result<(), HostError> {
         let (doing, name, backup) = (

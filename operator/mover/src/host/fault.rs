@@ -61,6 +61,14 @@ pub enum HostError {
         /// What libvirt says about it.
         why: String,
     },
+    /// Somebody listens already where disks were to be offered.
+    #[error("cannot {task}: the port is taken ({why})")]
+    PortTaken {
+        /// What was being done.
+        task: Task,
+        /// What libvirt says about it.
+        why: String,
+    },
     /// The agent in the guest is not there or does not answer.
     #[error("cannot {task}: the guest's agent does not answer ({why})")]
     NoAgent {
@@ -96,6 +104,7 @@ impl HostError {
             | Self::NotRunning { task }
             | Self::NoBitmap { task, .. }
             | Self::Busy { task, .. }
+            | Self::PortTaken { task, .. }
             | Self::NoAgent { task, .. }
             | Self::Refused { task, .. }
             | Self::Failed { task, .. } => task,
@@ -111,6 +120,7 @@ pub(super) enum Fault {
     NotRunning,
     NoBitmap(String),
     Busy(String),
+    PortTaken(String),
     NoAgent(String),
     Refused(String),
     Failed(String),
@@ -124,6 +134,7 @@ impl Fault {
             Self::NotRunning => HostError::NotRunning { task },
             Self::NoBitmap(why) => HostError::NoBitmap { task, why },
             Self::Busy(why) => HostError::Busy { task, why },
+            Self::PortTaken(why) => HostError::PortTaken { task, why },
             Self::NoAgent(why) => HostError::NoAgent { task, why },
             Self::Refused(why) => HostError::Refused { task, why },
             Self::Failed(why) => HostError::Failed { task, why },
@@ -178,6 +189,8 @@ impl Fault {
             Self::NotRunning
         } else if says(&["bitmap"]) && says(&["missing", "broken", "inconsistent", "not found"]) {
             Self::NoBitmap(why)
+        } else if says(&["Address already in use"]) {
+            Self::PortTaken(why)
         } else if says(&[
             "being shut down",
             "another job",

@@ -42,7 +42,7 @@ use virt::domain::Domain;
 use virt_sys as c;
 
 pub use about::{About, Pool};
-pub use backup::Backup;
+pub use backup::{Backup, Listen};
 pub use domain::{DomainPower, DomainSeen, Which};
 pub use fault::{HostError, Task};
 

@@ -4,7 +4,7 @@ use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 
-use super::backup::Backup;
+use super::backup::{Backup, Listen};
 use super::fault::Fault;
 
 /// An element of a description, in the order in which they begin.
@@ -75,6 +75,15 @@ pub(super) fn pool_path(pool: &str) -> Result<Option<String>, Fault> {
     Ok(path.map(|element| element.text))
 }
 
+/// A host's own architecture.
+pub(super) fn architecture(capabilities: &str) -> Result<String, Fault> {
+    let elements = elements(capabilities)?;
+    let own = elements
+        .into_iter()
+        .find(|element| element.path == "capabilities/host/cpu/arch");
+    Ok(own.map(|own| own.text).unwrap_or_default())
+}
+
 /// The types of machines of a host's own architecture.
 pub(super) fn machine_types(capabilities: &str) -> Result<Vec<String>, Fault> {
     let elements = elements(capabilities)?;
@@ -124,12 +133,19 @@ pub(super) fn backup(domain: &str, backup: &Backup, all: &[Disk]) -> Result<Stri
     })?;
     let from = backup.from.as_deref().map(escape);
     let from = from.map(|from| format!("<incremental>{from}</incremental>"));
-    let socket = backup.socket.to_string_lossy();
+    let server = match &backup.listen {
+        Listen::Socket(path) => {
+            let path = path.to_string_lossy();
+            format!("<server transport='unix' socket='{}'/>", escape(&*path))
+        }
+        Listen::Tcp { address, port, tls } => {
+            let tls = if *tls { " tls='yes'" } else { "" };
+            format!("<server transport='tcp'{tls} name='{address}' port='{port}'/>")
+        }
+    };
     Ok(format!(
-        "<domainbackup mode='pull'>{from}<server transport='unix' socket='{socket}'/>\
-         <disks>{disks}</disks></domainbackup>",
+        "<domainbackup mode='pull'>{from}{server}<disks>{disks}</disks></domainbackup>",
         from = from.unwrap_or_default(),
-        socket = escape(&*socket),
     ))
 }
 
@@ -258,7 +274,7 @@ mod tests {
             from: Some("rp-1".to_owned()),
             checkpoint: "rp-2".to_owned(),
             disks: vec!["vda".to_owned()],
-            socket: "/run/b.sock".into(),
+            listen: Listen::Socket("/run/b.sock".into()),
             scratch: "/pool/scratch".into(),
         };
         let disks = &disks(DOMAIN).unwrap()[..2];
@@ -270,6 +286,14 @@ mod tests {
              <scratch file='/pool/scratch/db-1-vda.scratch'/></disk>\
              <disk name='vdb' backup='no'/></disks></domainbackup>"
         );
+        let listen = Listen::Tcp {
+            address: "10.0.7.2".parse().unwrap(),
+            port: 49216,
+            tls: true,
+        };
+        let over_tcp = backup("db-1", &Backup { listen, ..wanted }, disks).unwrap();
+        let server = "<server transport='tcp' tls='yes' name='10.0.7.2' port='49216'/>";
+        assert!(over_tcp.contains(server), "{over_tcp}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::error::NbdError;
 use super::export::Export;
 use super::option::{self, Answer, Opt};
 use super::tls::Tls;
+use super::way::GREETING;
 
 /// How many answers to one option are listened to: a server has to come to an end.
 const MOST_ANSWERS: usize = 4096;
@@ -108,16 +109,32 @@ async fn within<T>(
     ended.unwrap_or(Err(NbdError::Silent(patience)))
 }
 
+/// Connects to a server and agrees on TLS; with what it said first.
+pub(super) async fn encrypt(
+    address: &Address,
+    wishes: &Wishes,
+) -> Result<(Box<dyn Stream>, [u8; GREETING]), NbdError> {
+    let whole = async {
+        let (talk, greeting) = greeted(address, wishes).await?;
+        Ok((talk.stream, greeting))
+    };
+    within(wishes.patience, whole).await
+}
+
 async fn begin(address: &Address, wishes: &Wishes) -> Result<Talk, NbdError> {
+    Ok(greeted(address, wishes).await?.0)
+}
+
+async fn greeted(address: &Address, wishes: &Wishes) -> Result<(Talk, [u8; GREETING]), NbdError> {
     let mut talk = Talk {
         stream: address.connect().await?,
     };
-    talk.greet().await?;
+    let greeting = talk.greet().await?;
     if let Some(tls) = &wishes.tls {
         talk.ask(Opt::StartTls, &[]).await?;
         talk.stream = tls.wrap(talk.stream).await?;
     }
-    Ok(talk)
+    Ok((talk, greeting))
 }
 
 /// Nothing is read ahead here: after the option for TLS the next byte is not ours.
@@ -135,8 +152,8 @@ impl Talk {
         Ok((self.stream, export))
     }
 
-    async fn greet(&mut self) -> Result<(), NbdError> {
-        let greeting: [u8; 18] = self.hear().await?;
+    async fn greet(&mut self) -> Result<[u8; GREETING], NbdError> {
+        let greeting: [u8; GREETING] = self.hear().await?;
         if greeting[..8] != option::GREETING || greeting[8..16] != option::OPTION_MAGIC {
             return Err(NbdError::Violation("its greeting is not that of NBD"));
         }
@@ -145,7 +162,8 @@ impl Talk {
             return Err(NbdError::Lacks("the fixed newstyle handshake"));
         }
         let ours = flags & (option::FIXED_NEWSTYLE | option::NO_ZEROES);
-        self.send(&u32::from(ours).to_be_bytes()).await
+        self.send(&u32::from(ours).to_be_bytes()).await?;
+        Ok(greeting)
     }
 
     async fn structured(&mut self) -> Result<bool, NbdError> {

@@ -27,6 +27,7 @@ mod handshake;
 mod option;
 mod pending;
 mod tls;
+mod way;
 mod wire;
 
 #[cfg(test)]
@@ -40,3 +41,4 @@ pub use export::Export;
 pub use handshake::Wishes;
 pub use pending::{Content, Extent, Status};
 pub use tls::{Identity, Tls};
+pub use way::Way;

@@ -34,13 +34,14 @@ impl Peer {
         }
     }
 
-    /// Whether it has this name.
+    /// Whether it has this name. Capitals count in URIs, not in the names of hosts.
     pub fn is(&self, name: &str) -> bool {
+        let is = |known: &String| {
+            known == name || (!name.contains(':') && known.eq_ignore_ascii_case(name))
+        };
         match self {
             Self::Local => false,
-            Self::Remote { names, .. } => {
-                names.iter().any(|known| known.eq_ignore_ascii_case(name))
-            }
+            Self::Remote { names, .. } => names.iter().any(is),
         }
     }
 }

@@ -30,7 +30,11 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Answers with a stream of bytes to an NBD server and from it, until one of the two ends. It stays for as
 /// long as it is idle, and ends when a side is dead or the server stops; what is held is dropped then. What
 /// comes from the server is compressed where the caller can take it apart.
-pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 'static) -> Response {
+pub async fn tunnel(
+    mut request: Request,
+    to: impl Into<nbd::Way>,
+    held: impl Send + 'static,
+) -> Response {
     let wished = request.headers().get(header::UPGRADE);
     let wished = wished.is_some_and(|name| name == call::STREAM);
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
@@ -42,7 +46,8 @@ pub async fn tunnel(mut request: Request, to: nbd::Address, held: impl Send + 's
     let presence = request.extensions_mut().remove::<Presence>();
     let encoding = request.headers().get(header::ACCEPT_ENCODING);
     let compressed = encoding.is_some_and(|name| name == call::DEFLATE);
-    let target = match to.connect().await {
+    let to = to.into();
+    let target = match to.open().await {
         Ok(target) => target,
         Err(error) => {
             let message = format!("no way to the NBD server: {}", chain(&error));

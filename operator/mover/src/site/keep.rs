@@ -114,9 +114,10 @@ impl Site {
         }
         let needed = needed(&record);
         let ours = self.store.folder(machine);
-        for file in &half.litter {
+        let unneeded = |file: &&PathBuf| !needed.contains(*file);
+        for file in half.litter.iter().filter(unneeded) {
             // Only what was made here is removed, whatever a record says.
-            if needed.contains(file) || !file.starts_with(&ours) {
+            if !file.starts_with(&ours) {
                 continue;
             }
             match tokio::fs::remove_file(file).await {
@@ -127,7 +128,12 @@ impl Site {
                 }
             }
         }
-        self.change_half(machine, |half| half.litter.clear())
+        // What is needed now, as by a drill, goes when it is not any more.
+        let looked_at = &half.litter;
+        self.change_half(machine, |half| {
+            half.litter
+                .retain(|file| needed.contains(file) || !looked_at.contains(file));
+        })
     }
 
     /// After a commit the files below a running machine become one: the original disk at home. It waits until
@@ -203,7 +209,10 @@ fn next_merge(half: &Half, record: &Record) -> Option<Merge> {
 fn needed(record: &Record) -> BTreeSet<PathBuf> {
     let half = record.half.iter();
     let made = record.made.iter().chain(&record.drill);
-    let of_made = made.flat_map(|made| made.files.values().chain(made.on.values()));
+    let of_made = made.flat_map(|made| {
+        let files = made.files.values().chain(made.on.values());
+        files.chain(&made.below)
+    });
     half.flat_map(|half| half.layers.values().flatten())
         .chain(of_made)
         .cloned()
@@ -223,9 +232,14 @@ pub(super) fn known(record: &Record) -> BTreeSet<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use drover_api::common::SiteRole;
+    use drover_fabric::Subject;
+    use drover_libvirt::protocol::Terms;
     use jiff::SignedDuration;
 
     use super::*;
+    use crate::record::Made;
+    use crate::site::Options;
 
     fn points(ages_in_minutes: &[i64], now: Timestamp) -> Vec<PointKept> {
         let point = |minutes: &i64| PointKept {
@@ -249,5 +263,102 @@ mod tests {
         assert_eq!(to_go(&all, day, now), ["1500", "1390", "125", "57", "56"]);
         let few = points(&[3000, 2900, 2800], now);
         assert!(to_go(&few, day, now).is_empty());
+    }
+
+    fn of_disk<T>(value: T) -> std::collections::BTreeMap<String, T> {
+        std::collections::BTreeMap::from([("vda".to_owned(), value)])
+    }
+
+    fn half_of(machine: &MachineName) -> Half {
+        let subject = Subject {
+            primary: machine.clone(),
+            secondary: machine.clone(),
+            consistency: None,
+            excluded_disks: Vec::new(),
+        };
+        let terms: Terms = serde_json::from_value(serde_json::json!({
+            "sites": {"primary": "seoul", "secondary": "busan"},
+            "addresses": ["", ""],
+            "interval": 1000,
+            "retention": 1000,
+            "appEvery": 0,
+            "bandwidth": null,
+            "compression": false,
+            "pool": null,
+        }))
+        .unwrap();
+        Half::new(subject, SiteRole::Secondary, SiteRole::Secondary, terms)
+    }
+
+    #[tokio::test]
+    async fn a_commit_takes_no_file_from_below_a_drill_of_a_newer_point() {
+        // SPEC: FO-1, FO-5
+        let pool = tempfile::tempdir().unwrap();
+        let options = Options {
+            hosts: Vec::new(),
+            folder: pool.path().to_owned(),
+            run: pool.path().join("run"),
+            tls: None,
+        };
+        let site = Site::open(options).unwrap();
+        let machine: MachineName = "db-1".parse().unwrap();
+        let folder = site.store.folder(&machine);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |name: &str| folder.join(format!("{name}.qcow2"));
+        for name in ["1", "2", "3", "4", "made", "drill"] {
+            std::fs::write(file(name), name).unwrap();
+        }
+
+        // Given a failover from an older point, and a drill of the newest one.
+        let mut half = half_of(&machine);
+        half.layers = of_disk(["1", "2", "3", "4"].map(file).to_vec());
+        half.left = Some(SiteRole::Primary);
+        let made = |name: &str, on: &str, half: &Half| Made {
+            epoch: 1,
+            domain: name.to_owned(),
+            files: of_disk(file(name)),
+            on: of_disk(file(on)),
+            below: half.below(&of_disk(file(on))),
+            seal: None,
+            checkpoint: None,
+            stands: true,
+        };
+        let (machine_made, drill) = (made("made", "2", &half), made("drill", "4", &half));
+        site.store
+            .change(&machine, |record| {
+                record.made = Some(machine_made);
+                record.drill = Some(drill);
+                record.half = Some(half);
+            })
+            .unwrap();
+
+        // When it is committed, and its files are tidied.
+        let half = site.store.get(&machine).half.unwrap();
+        let asker = drover_libvirt::protocol::Asker {
+            run: "shop-1".to_owned(),
+            epoch: 2,
+        };
+        site.commit(&machine, &half, &asker, SiteRole::Primary)
+            .unwrap();
+        site.tidy(&machine).await.unwrap();
+
+        // Then the drill keeps what it stands on, until it is over.
+        let there = |name: &str| file(name).exists();
+        assert!(
+            ["1", "2", "3", "4", "made", "drill"]
+                .iter()
+                .all(|name| there(name))
+        );
+        site.store
+            .change(&machine, |record| {
+                let drill = record.drill.take().unwrap();
+                let half = record.half.as_mut().unwrap();
+                half.litter.extend(drill.files.into_values());
+            })
+            .unwrap();
+        site.tidy(&machine).await.unwrap();
+        assert!(["1", "2", "made"].iter().all(|name| there(name)));
+        assert!(!["3", "4", "drill"].iter().any(|name| there(name)));
+        assert!(site.store.get(&machine).half.unwrap().litter.is_empty());
     }
 }

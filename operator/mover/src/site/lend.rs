@@ -6,67 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use drover_api::value::MachineName;
-use drover_libvirt::protocol::{
-    Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Return,
-};
+use drover_libvirt::protocol::{Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne};
 use drover_world::FabricError;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Site;
+use super::loans::Loan;
+use super::offer::Offer;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::domain::{Device, Disk, Domain, Kind};
-use crate::host::{Backup, DomainSeen, Host, HostError, Which};
+use crate::host::{Backup, DomainSeen, Host, Listen, Which};
 use crate::image::{self, Served};
-use crate::nbd::Address;
 
 /// Checkpoints that Drover made are called so.
 pub(super) const CHECKPOINT: &str = "drover-";
-/// A loan that nobody reads ends after so long: what it holds grows.
-const IDLE: Duration = Duration::from_mins(2);
-
-/// What is lent now.
-#[derive(Debug, Default)]
-pub(super) struct Loans(BTreeMap<String, Loan>);
-
-#[derive(Debug)]
-struct Loan {
-    machine: MachineName,
-    streams: BTreeMap<String, Address>,
-    /// What serves files of a machine that is off; empty for a backup.
-    served: Vec<Served>,
-    scratch: Option<PathBuf>,
-    used: Instant,
-    streaming: usize,
-}
-
-impl Loans {
-    fn of(&mut self, machine: &MachineName) -> Vec<Loan> {
-        let names: Vec<String> = self
-            .0
-            .iter()
-            .filter(|(_, loan)| loan.machine == *machine)
-            .map(|(name, _)| name.clone())
-            .collect();
-        names
-            .iter()
-            .filter_map(|name| self.0.remove(name))
-            .collect()
-    }
-
-    fn idle(&self) -> Vec<MachineName> {
-        let idle = self
-            .0
-            .values()
-            .filter(|loan| loan.streaming == 0 && loan.used.elapsed() > IDLE);
-        idle.map(|loan| loan.machine.clone()).collect()
-    }
-}
 
 impl Site {
     /// What a machine is.
@@ -150,21 +108,17 @@ impl Site {
             }
         }
         let frozen = self.bring_to_rest(&ask, &found).await;
-        let still = self.hold_still(&found).await;
+        let mut still = Vec::new();
+        let held = self.hold_still(&found, &mut still).await;
         let at = Timestamp::now();
-        let mut lent = Vec::new();
-        for (one, (host, seen, described)) in ask.machines.iter().zip(&found) {
-            let quiesced = frozen.contains(&one.machine);
-            lent.push(if is_off(seen) {
-                self.lend_files(one, described).await
-            } else {
-                self.lend_running(host, one, described, quiesced).await
-            });
-        }
+        let lent = match held {
+            Ok(()) => self.lend_each(&ask, &found, &frozen).await,
+            Err(error) => Err(error),
+        };
         for machine in still.iter().chain(&frozen) {
             self.release(machine).await;
         }
-        let machines = lent.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let machines = lent?;
         for (one, lent) in ask.machines.iter().zip(&machines) {
             self.store.change(&one.machine, |record| {
                 if let Some(half) = &mut record.half {
@@ -175,8 +129,27 @@ impl Site {
         Ok(Lent { at, machines })
     }
 
+    /// Who is held meanwhile waits for all of them.
+    async fn lend_each(
+        &self,
+        ask: &Lend,
+        found: &[(&Host, DomainSeen, Described)],
+        frozen: &[MachineName],
+    ) -> Result<Vec<LentOne>, FabricError> {
+        let mut lent = Vec::new();
+        for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
+            let quiesced = frozen.contains(&one.machine);
+            lent.push(if is_off(seen) {
+                self.lend_files(one, described).await?
+            } else {
+                self.lend_running(host, one, described, quiesced).await?
+            });
+        }
+        Ok(lent)
+    }
+
     /// A failed attempt may have left checkpoints that nobody refers to.
-    async fn tidy_checkpoints(&self, host: &Host, one: &LendOne) {
+    pub(super) async fn tidy_checkpoints(&self, host: &Host, one: &LendOne) {
         let name = one.machine.as_str();
         let Ok(known) = host.checkpoints(name).await else {
             return;
@@ -217,27 +190,26 @@ impl Site {
         frozen
     }
 
-    /// Of one machine a backup is one instant; several are held still until each has its own. Who could not
-    /// be held is of another instant, which its point says.
-    async fn hold_still(&self, found: &[(&Host, DomainSeen, Described)]) -> Vec<MachineName> {
-        let mut still = Vec::new();
+    /// Of one machine a backup is one instant; several are held still until each has its own. If one cannot
+    /// be held they would be of several instants, and nothing is lent. Who is held is told in any case.
+    async fn hold_still(
+        &self,
+        found: &[(&Host, DomainSeen, Described)],
+        still: &mut Vec<MachineName>,
+    ) -> Result<(), FabricError> {
         let running = || found.iter().filter(|(_, seen, _)| !is_off(seen));
         if running().count() < 2 {
-            return still;
+            return Ok(());
         }
         for (host, seen, _) in running() {
             let Ok(machine) = seen.name.parse::<MachineName>() else {
                 continue;
             };
-            if self.note_rest(&machine).is_err() {
-                continue;
-            }
+            self.note_rest(&machine)?;
             still.push(machine);
-            if let Err(error) = host.suspend(&seen.name).await {
-                warn!(machine = seen.name, %error, "it was not held still");
-            }
+            host.suspend(&seen.name).await?;
         }
-        still
+        Ok(())
     }
 
     /// Written down before it is so: whatever becomes of this process, the guest is let go on.
@@ -290,7 +262,6 @@ impl Site {
         quiesced: bool,
     ) -> Result<LentOne, FabricError> {
         let domain = one.machine.as_str();
-        let socket = self.socket("backup");
         let scratch = self.store.folder(&one.machine).join("scratch");
         // What a backup left that ended with its libvirtd is in the way of the next one.
         let _ = tokio::fs::remove_dir_all(&scratch).await;
@@ -302,31 +273,32 @@ impl Site {
             from: one.from.clone().filter(|from| known.contains(from)),
             checkpoint: one.checkpoint.clone(),
             disks: one.disks.clone(),
-            socket: socket.clone(),
+            listen: Listen::Socket(self.socket("backup")),
             scratch: scratch.clone(),
         };
-        match host.begin_backup(domain, &backup).await {
-            Err(HostError::NoBitmap { .. }) => {
+        let (way, port) = match self.offer(host, domain, &mut backup).await {
+            Err(Offer::NoBitmap) => {
                 for checkpoint in known.iter().filter(|known| known.starts_with(CHECKPOINT)) {
                     host.drop_checkpoint(domain, checkpoint).await?;
                 }
                 backup.from = None;
-                host.begin_backup(domain, &backup).await?;
+                let offered = self.offer(host, domain, &mut backup).await;
+                offered.map_err(|error| error.of(domain))?
             }
-            begun => begun?,
-        }
-        let address = Address::Unix(socket);
+            offered => offered.map_err(|error| error.of(domain))?,
+        };
         let disks = disks_of(one, described, |target| {
             let context = format!("qemu:dirty-bitmap:backup-{target}");
             let changed = backup.from.is_some().then(|| (target.to_owned(), context));
             (target.to_owned(), changed.into_iter().collect())
         })?;
-        let streams = one.disks.iter().map(|disk| (disk.clone(), address.clone()));
+        let streams = one.disks.iter().map(|disk| (disk.clone(), way.clone()));
         let loan = Loan {
             machine: one.machine.clone(),
             streams: streams.collect(),
             served: Vec::new(),
             scratch: Some(scratch),
+            _port: port,
             used: Instant::now(),
             streaming: 0,
         };
@@ -351,6 +323,7 @@ impl Site {
             streams: BTreeMap::new(),
             served: Vec::new(),
             scratch: None,
+            _port: None,
             used: Instant::now(),
             streaming: 0,
         };
@@ -374,7 +347,7 @@ impl Site {
                 let socket = self.socket("file");
                 let bitmap = bitmap.map(String::as_str);
                 let served = Served::readonly(&disk.path, &disk.format, bitmap, &socket).await?;
-                loan.streams.insert(stream.clone(), served.address());
+                loan.streams.insert(stream.clone(), served.address().into());
                 loan.served.push(served);
                 changed.extend(bitmap.map(|name| (stream, format!("qemu:dirty-bitmap:{name}"))));
             }
@@ -391,105 +364,6 @@ impl Site {
             disks,
             described: described.clone(),
         })
-    }
-
-    fn note_loan(&self, loan: Loan) -> String {
-        let name = self.socket("loan");
-        let name = name.file_stem().unwrap_or_default().to_string_lossy();
-        let name = name.into_owned();
-        self.loans().0.insert(name.clone(), loan);
-        name
-    }
-
-    /// Where a stream of a loan leads; whoever asked says when it has ended.
-    pub(super) fn stream_of(
-        self: &Arc<Self>,
-        loan: &str,
-        stream: &str,
-    ) -> Option<(Address, InUse)> {
-        let mut loans = self.loans();
-        let found = loans.0.get_mut(loan)?;
-        let address = found.streams.get(stream)?.clone();
-        found.streaming += 1;
-        found.used = Instant::now();
-        let in_use = InUse {
-            site: Arc::clone(self),
-            loan: loan.to_owned(),
-        };
-        Some((address, in_use))
-    }
-
-    /// Disks are not needed any more. When the copy of them is complete, older checkpoints go.
-    pub(super) async fn take_back(&self, ask: Return) -> Result<(), FabricError> {
-        let known = self.loans().0.contains_key(&ask.loan);
-        if known {
-            self.end_loans_of(&ask.machine).await?;
-        }
-        let Some(reached) = ask.reached else {
-            return Ok(());
-        };
-        self.live().entry(ask.machine.clone()).or_default().lent = true;
-        let one = LendOne {
-            machine: ask.machine,
-            disks: Vec::new(),
-            from: Some(reached.clone()),
-            checkpoint: reached,
-        };
-        if let Some((host, seen)) = self.find(one.machine.as_str()).await?
-            && !is_off(&seen)
-        {
-            self.tidy_checkpoints(host, &one).await;
-        }
-        Ok(())
-    }
-
-    /// Ends what is lent of a machine.
-    pub(super) async fn end_loans_of(&self, machine: &MachineName) -> Result<(), FabricError> {
-        let loans = self.loans().of(machine);
-        if let Some((host, seen)) = self.find(machine.as_str()).await?
-            && !is_off(&seen)
-        {
-            host.end_backup(machine.as_str()).await?;
-        }
-        for loan in loans {
-            // Those that serve files are ended with it.
-            drop(loan.served);
-            if let Some(scratch) = loan.scratch {
-                let _ = tokio::fs::remove_dir_all(scratch).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// The machine is gone, and with it what it lent.
-    pub(super) fn forget_loans_of(&self, machine: &MachineName) {
-        drop(self.loans().of(machine));
-    }
-
-    /// Ends loans that nobody reads.
-    pub(super) async fn end_idle_loans(&self) {
-        let idle = self.loans().idle();
-        for machine in idle {
-            if let Err(error) = self.end_loans_of(&machine).await {
-                warn!(%machine, %error, "what was lent of it does not end");
-            }
-        }
-    }
-}
-
-/// A stream of a loan that is open.
-#[derive(Debug)]
-pub(super) struct InUse {
-    site: Arc<Site>,
-    loan: String,
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        if let Some(loan) = self.site.loans().0.get_mut(&self.loan) {
-            loan.streaming = loan.streaming.saturating_sub(1);
-            loan.used = Instant::now();
-        }
     }
 }
 

@@ -123,6 +123,7 @@ impl Site {
         let described: Described = peer.call(path::DESCRIBE, &source).await?;
         copyable(&source.machine, &described, &ask.subject.excluded_disks)?;
         nothing_forgotten(&source.machine, &described, &ask.subject.excluded_disks)?;
+        self.could_run(&source.machine, &described).await?;
         let autostart = found.as_ref().is_some_and(|(_, seen)| seen.autostart);
         let stands = found.as_ref().map(|(host, _)| *host).filter(|_| adopts);
         let excluded = &ask.subject.excluded_disks;
@@ -266,7 +267,7 @@ impl Site {
     }
 
     /// The failover stands: other points go (FO-5, FB-6).
-    fn commit(
+    pub(super) fn commit(
         self: &Arc<Self>,
         machine: &MachineName,
         half: &Half,

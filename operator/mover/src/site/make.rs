@@ -22,7 +22,7 @@ use crate::image;
 use crate::record::{Half, Made, Record};
 
 /// What a drill makes of a machine is called so, after the machine's own name.
-const DRILL: &str = "-drill";
+pub(super) const DRILL: &str = "-drill";
 
 pub(super) fn drill_of(machine: &MachineName) -> String {
     format!("{machine}{DRILL}")
@@ -97,6 +97,7 @@ impl Site {
                 domain: machine.to_string(),
                 files: files.clone(),
                 on: on.clone(),
+                below: half.below(&on),
                 seal,
                 agreed,
                 checkpoint: None,
@@ -171,6 +172,7 @@ impl Site {
                 domain: domain.clone(),
                 files: files.clone(),
                 on: on.clone(),
+                below: half.below(&on),
                 seal: None,
                 agreed: None,
                 checkpoint: None,
@@ -279,7 +281,8 @@ impl Site {
             *host
         } else {
             let named = named.as_ref().map(drover_api::value::HostName::as_str);
-            self.place(named).await?
+            let networks = making.with.nics.iter().map(|nic| nic.network.to_string());
+            self.place(named, &networks.collect::<Vec<_>>()).await?
         };
         missing_here(&domain)?;
         if half.adopted && found.is_some() && !making.with.drill {
@@ -314,11 +317,18 @@ impl Site {
             ));
         }
         let mut known = Vec::new();
-        for host in &self.hosts {
-            known.extend(host.networks().await?);
+        let mut silent = None;
+        for placed in self.hosts.iter() {
+            match placed.ask_about().await {
+                Ok((_, networks)) => known.extend(networks),
+                Err(error) => silent = silent.or(Some(error)),
+            }
         }
         for nic in &with.nics {
             if !known.iter().any(|network| network == nic.network.as_str()) {
+                if let Some(error) = silent {
+                    return Err(error.into());
+                }
                 return Err(terminal(
                     format!("there is no network {} here", nic.network),
                     "make the network, or map another one",

@@ -11,23 +11,34 @@
 //! | `copy` | one disk's way from a loan to a file |
 //! | `ladder` | what has to travel, by what both sides remember |
 //! | `lend` | the other side: disks of one instant for who pulls |
+//! | `loans`, `offer` | what is lent until it is given back, and where a backup is begun |
 //! | `keep` | points go by retention, files that nothing needs go |
+//! | `hosts` | the hosts, and which of them knows a machine |
+//! | `fit` | whether machines of the other side could run here |
 //! | `sight` | what is there |
+//! | `ready` | whether the site is ready |
 //! | `wake` | what is done when the mover starts, and all the time |
 //! | `jobs` | what takes longer than an answer may |
+//! | `roles` | who may ask what |
 //! | `refusal` | ways to say no |
 
 mod begin;
 mod copy;
+mod fit;
+mod hosts;
 mod jobs;
 mod keep;
 mod ladder;
 mod lend;
 mod link;
+mod loans;
 mod make;
+mod offer;
 mod power;
 mod pull;
+mod ready;
 mod refusal;
+mod roles;
 mod routes;
 mod sight;
 mod turn;
@@ -46,18 +57,22 @@ use drover_libvirt::protocol::Terms;
 use drover_world::FabricError;
 
 use crate::host::{DomainSeen, Host};
+use crate::record::Record;
 use crate::store::Store;
 use crate::transfer::Throttles;
+use hosts::Hosts;
+pub use hosts::{HostAt, NbdAt};
 use jobs::Jobs;
-use lend::Loans;
+use loans::Loans;
 use refusal::{retryable, terminal};
+pub use roles::Roles;
 pub use routes::router;
 
 /// What a mover is started with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The hosts of the site: a name and a libvirt URI each.
-    pub hosts: Vec<(String, String)>,
+    /// The hosts of the site.
+    pub hosts: Vec<HostAt>,
     /// The folder of the storage pool that all hosts share.
     pub folder: PathBuf,
     /// A folder for sockets.
@@ -70,7 +85,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Site {
     store: Store,
-    hosts: Vec<Host>,
+    hosts: Hosts,
     folder: PathBuf,
     run: PathBuf,
     tls: Option<PathBuf>,
@@ -97,6 +112,8 @@ struct Live {
     addresses: Vec<drover_api::value::Address>,
     /// When changes were last asked for.
     asked_at: Option<tokio::time::Instant>,
+    /// Its newest copy is of an instant of its own, which others of its set have none of.
+    apart: bool,
     /// What was found to be missing here, and did not arrive yet.
     pending: u64,
     /// The other side has a whole copy of what was lent since this process started.
@@ -105,6 +122,16 @@ struct Live {
     was_cut_off: bool,
     /// It is frozen or held still just now, for a copy that begins.
     at_rest: bool,
+}
+
+impl Live {
+    /// Its guest is gone. What is known of its copies stays.
+    fn stopped(&mut self) {
+        self.healthy = false;
+        self.running_since = None;
+        self.addresses.clear();
+        self.lent = false;
+    }
 }
 
 /// The folder in a pool that a mover keeps everything in.
@@ -122,10 +149,15 @@ impl Site {
     pub fn open(options: Options) -> io::Result<Arc<Self>> {
         let store = Store::open(&options.folder.join(OURS))?;
         std::fs::create_dir_all(&options.run)?;
-        let hosts = options.hosts.iter();
+        let hosts = Hosts::new(options.hosts);
+        for (machine, record) in store.all() {
+            if let Some(host) = &record.host {
+                hosts.remember(machine.as_str(), host);
+            }
+        }
         Ok(Arc::new(Self {
             store,
-            hosts: hosts.map(|(name, uri)| Host::new(name, uri)).collect(),
+            hosts,
             folder: options.folder,
             run: options.run,
             tls: options.tls,
@@ -139,12 +171,24 @@ impl Site {
 
     /// The host that knows a domain, and how it is there.
     async fn find(&self, domain: &str) -> Result<Option<(&Host, DomainSeen)>, FabricError> {
-        for host in &self.hosts {
-            if let Some(seen) = host.domain(domain).await? {
-                return Ok(Some((host, seen)));
-            }
+        match self.hosts.find(domain).await {
+            // What Drover did not make here is at no host, whether that answers or not.
+            Err(_) if self.never_here(domain) => Ok(None),
+            found => found,
         }
-        Ok(None)
+    }
+
+    /// Whether Drover only ever kept a copy of a machine here, or made no drill of it.
+    fn never_here(&self, domain: &str) -> bool {
+        let copied = |record: &Record| {
+            let kept = record.half.as_ref();
+            record.made.is_none()
+                && kept.is_some_and(|half| half.holds() && half.origin != half.role)
+        };
+        let record = |name: &str| Some(self.store.get(&name.parse().ok()?));
+        let of_drill = domain.strip_suffix(make::DRILL).and_then(record);
+        record(domain).is_some_and(|record| copied(&record))
+            || of_drill.is_some_and(|record| record.half.is_some() && record.drill.is_none())
     }
 
     /// As [`find`](Self::find), for one that must be there.
@@ -157,28 +201,32 @@ impl Site {
         })
     }
 
-    /// The host that a machine is made at: the one that is named, or the one with the most memory free.
-    async fn place(&self, named: Option<&str>) -> Result<&Host, FabricError> {
+    /// The host that a machine is made at: the one that is named, or of those with these networks the one with
+    /// the most memory free.
+    async fn place(&self, named: Option<&str>, networks: &[String]) -> Result<&Host, FabricError> {
         if let Some(name) = named {
-            let found = self.hosts.iter().find(|host| host.name() == name);
-            return found.ok_or_else(|| {
-                terminal(
-                    format!("there is no host {name} here"),
-                    "name one that the mover was started with",
-                )
-            });
+            return Ok(&self.hosts.named(name)?.host);
         }
         let mut best: Option<(&Host, u64)> = None;
-        for host in &self.hosts {
+        for placed in self.hosts.iter() {
             // One that does not answer takes no machine.
-            if let Ok(about) = host.about().await
-                && best.is_none_or(|(_, free)| about.free_memory > free)
-            {
-                best = Some((host, about.free_memory));
+            let Ok((about, known)) = placed.ask_about().await else {
+                continue;
+            };
+            let has_all = networks.iter().all(|wanted| known.contains(wanted));
+            if has_all && best.is_none_or(|(_, free)| about.free_memory > free) {
+                best = Some((&placed.host, about.free_memory));
             }
         }
-        best.map(|(host, _)| host)
-            .ok_or_else(|| retryable("no host answers", "look at libvirt on the hosts"))
+        best.map(|(host, _)| host).ok_or_else(|| {
+            retryable(
+                format!(
+                    "no host answers that has the networks {}",
+                    networks.join(", ")
+                ),
+                "look at libvirt on the hosts, and at their networks",
+            )
+        })
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeMap<MachineName, Live>> {

@@ -154,8 +154,11 @@ impl Site {
                 "stop it there first",
             ));
         }
-        if let Some(live) = self.live().get_mut(machine) {
+        {
+            let mut live = self.live();
+            let live = live.entry(machine.clone()).or_default();
             live.asked_at = Some(Instant::now());
+            live.apart |= what != What::Changes;
         }
         self.look_at_base(machine)?;
         if what == What::Seed {

@@ -12,14 +12,19 @@ use serde::Serialize;
 
 use super::Site;
 use super::refusal::retryable;
+use super::roles::Roles;
 use crate::serve::{Failed, tunnel};
 
 fn answer<T: Serialize>(result: Result<T, FabricError>) -> Response {
     result.map(Json).map_err(Failed).into_response()
 }
 
-/// All that a mover answers to.
-pub fn router(site: Arc<Site>) -> Router {
+/// All that a mover answers to, and to whom.
+pub fn router(site: Arc<Site>, roles: Roles) -> Router {
+    roles.guard(routes(site))
+}
+
+fn routes(site: Arc<Site>) -> Router {
     macro_rules! asked {
         ($method:ident) => {
             post(|State(site): State<Arc<Site>>, Json(ask)| async move {
@@ -91,7 +96,7 @@ async fn stream(
     request: Request,
 ) -> Response {
     match site.stream_of(&loan, &stream) {
-        Some((address, in_use)) => tunnel(request, address, in_use).await,
+        Some((way, in_use)) => tunnel(request, way, in_use).await,
         // It ended, or this process is another one than that which lent it.
         None => Failed(retryable(
             "what was lent ended before it was read",

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drover_api::value::{MachineName, Quantity};
-use drover_api::{Capacity, Right};
+use drover_api::value::MachineName;
 use drover_fabric::{InstanceKey, InstanceSeen};
-use drover_libvirt::protocol::{Listed, Readiness, Seen, Since};
+use drover_libvirt::protocol::{Listed, Seen, Since};
 use drover_world::{Disk, FabricError, Instance, Power};
 use tokio::time::Instant;
 
 use super::Site;
+use super::hosts::{Listing, Whereabouts};
 use super::jobs::Lane;
 use super::make::drill_of;
 use super::power::{FENCE, STOP, is_off};
+use super::refusal::retryable;
 use crate::domain::Domain;
 use crate::host::{DomainPower, DomainSeen, Host, Which};
 use crate::record::Record;
@@ -22,32 +23,27 @@ use crate::record::Record;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A guest that has a channel for an agent and none that answers is taken for well after so long.
 const NO_AGENT: Duration = Duration::from_mins(2);
-/// Less free storage than this is too little.
-const LEAST_STORAGE: u64 = 1 << 30;
 
 impl Site {
     /// Everything, as it is now.
     pub(super) async fn seen(&self) -> Result<Seen, FabricError> {
         let version = *self.store.version().borrow();
         let records = self.store.all();
-        let mut domains: BTreeMap<String, (&Host, DomainSeen)> = BTreeMap::new();
-        for host in &self.hosts {
-            for domain in host.domains().await? {
-                domains.insert(domain.name.clone(), (host, domain));
-            }
-        }
+        let mut hosts = self.hosts.list().await?;
+        let silent = hosts.silent.iter();
         let mut seen = Seen {
             version,
+            silent: silent.map(|placed| placed.host.name().to_owned()).collect(),
             ..Seen::default()
         };
         for (name, record) in &records {
-            let domain = domains.remove(name.as_str());
-            let off = domain.as_ref().is_none_or(|(_, domain)| is_off(domain));
-            let domain = domain.map(|(_, domain)| domain);
-            seen.instances.push((
-                key(name, false),
-                self.instance(name, record, domain.as_ref()),
-            ));
+            // What is not known is not told, nor that it is off.
+            let domain = self.domain_in(&mut hosts, name.as_str());
+            let off = matches!(&domain, Some(domain) if domain.as_ref().is_none_or(is_off));
+            if let Some(domain) = &domain {
+                let instance = self.instance(name, record, domain.as_ref());
+                seen.instances.push((key(name, false), instance));
+            }
             seen.halves.extend(self.half_seen(name, record, off));
             seen.fences.extend(
                 record
@@ -58,18 +54,31 @@ impl Site {
             if record.drill_epoch == 0 {
                 continue;
             }
-            let drill = domains.remove(&drill_of(name)).map(|(_, domain)| domain);
-            let instance = self.drill_instance(name, record, drill.as_ref());
-            seen.instances.push((key(name, true), instance));
+            if let Some(drill) = self.domain_in(&mut hosts, &drill_of(name)) {
+                let instance = self.drill_instance(name, record, drill.as_ref());
+                seen.instances.push((key(name, true), instance));
+            }
         }
         // Those that Drover was never asked about.
-        for (name, (_, domain)) in domains {
-            if let Ok(name) = name.parse::<MachineName>() {
-                let instance = self.instance(&name, &Record::default(), Some(&domain));
+        let names: Vec<String> = hosts.domains.keys().cloned().collect();
+        for domain in names {
+            if let Ok(name) = domain.parse::<MachineName>()
+                && let Some(known @ Some(_)) = self.domain_in(&mut hosts, &domain)
+            {
+                let instance = self.instance(&name, &Record::default(), known.as_ref());
                 seen.instances.push((key(&name, false), instance));
             }
         }
         Ok(seen)
+    }
+
+    /// A machine among those of all hosts, where it is there; nothing while that is not known.
+    fn domain_in(&self, hosts: &mut Listing<'_>, domain: &str) -> Option<Option<DomainSeen>> {
+        match hosts.whereabouts(domain, self.hosts.home(domain).as_deref()) {
+            Whereabouts::At(_, seen) => Some(Some(seen)),
+            Whereabouts::Nowhere => Some(None),
+            Whereabouts::Unknown(_) => self.never_here(domain).then_some(None),
+        }
     }
 
     fn instance(
@@ -192,73 +201,38 @@ impl Site {
     }
 
     /// The machines of the site, but for those that drills made.
+    ///
+    /// # Errors
+    /// When a host does not answer: whoever asked keeps what was said before.
     pub(super) async fn inventory(&self) -> Result<Vec<Listed>, FabricError> {
         let drills: Vec<String> = self.store.all().keys().map(drill_of).collect();
+        let hosts = self.hosts.list().await?;
+        if let Some(silent) = hosts.silent.first() {
+            return Err(retryable(
+                silent.why(),
+                "the machines of the site are listed when all its hosts answer",
+            ));
+        }
         let mut listed = Vec::new();
-        for host in &self.hosts {
-            for seen in host.domains().await? {
-                let Ok(name) = seen.name.parse::<MachineName>() else {
-                    continue;
-                };
-                if drills.contains(&seen.name) {
-                    continue;
-                }
-                let domain = Domain::parse(&host.xml(&seen.name, Which::Persistent).await?)?;
-                let networks = domain.interfaces().into_iter();
-                let networks = networks.filter_map(|nic| nic.network.or(nic.bridge));
-                listed.push(Listed {
-                    name,
-                    networks: networks
-                        .filter_map(|network| network.parse().ok())
-                        .collect(),
-                    labels: BTreeMap::from([("host".to_owned(), host.name().to_owned())]),
-                });
+        for (domain, (host, _)) in hosts.domains {
+            let Ok(name) = domain.parse::<MachineName>() else {
+                continue;
+            };
+            if drills.contains(&domain) {
+                continue;
             }
+            let domain = Domain::parse(&host.xml(&domain, Which::Persistent).await?)?;
+            let networks = domain.interfaces().into_iter();
+            let networks = networks.filter_map(|nic| nic.network.or(nic.bridge));
+            listed.push(Listed {
+                name,
+                networks: networks
+                    .filter_map(|network| network.parse().ok())
+                    .collect(),
+                labels: BTreeMap::from([("host".to_owned(), host.name().to_owned())]),
+            });
         }
         Ok(listed)
-    }
-
-    /// Whether the site is ready, for what is asked today and for what a failover and its way back will need.
-    pub(super) async fn probe(&self) -> Result<Readiness, FabricError> {
-        let mut ready = Readiness::default();
-        let (mut memory, mut cpus) = (0, 0);
-        for host in &self.hosts {
-            ready.hosts.push(host.name().to_owned());
-            let about = host.about().await?;
-            memory += about.free_memory;
-            cpus += about.cpus;
-            ready
-                .rights
-                .push(right(format!("connect {}", host.name()), Ok(())));
-        }
-        let free = free_storage(&self.folder);
-        ready
-            .rights
-            .push(right("writeCopies".into(), writable(&self.folder)));
-        ready.rights.push(right(
-            "storage".into(),
-            match free {
-                Some(free) if free < LEAST_STORAGE => {
-                    Err("less than 1 GiB is free: make room in the storage pool".into())
-                }
-                _ => Ok(()),
-            },
-        ));
-        for program in ["qemu-img", "qemu-nbd"] {
-            let found = std::process::Command::new(program)
-                .arg("--version")
-                .output();
-            let found = found
-                .map(drop)
-                .map_err(|error| format!("install qemu-utils: {error}"));
-            ready.rights.push(right(format!("run {program}"), found));
-        }
-        ready.capacity = Some(Capacity {
-            memory_free: Quantity::from_bytes(memory),
-            storage_free: Quantity::from_bytes(free.unwrap_or(0)),
-            cpus_free: cpus,
-        });
-        Ok(ready)
     }
 }
 
@@ -267,26 +241,4 @@ fn key(name: &MachineName, drill: bool) -> InstanceKey {
         name: name.clone(),
         drill,
     }
-}
-
-fn right(name: String, granted: Result<(), String>) -> Right {
-    Right {
-        name,
-        granted: granted.is_ok(),
-        hint: granted.err(),
-    }
-}
-
-fn writable(folder: &std::path::Path) -> Result<(), String> {
-    let tried = tempfile::Builder::new()
-        .prefix(".drover-")
-        .tempfile_in(folder);
-    tried
-        .map(drop)
-        .map_err(|error| format!("the mover cannot write to {}: {error}", folder.display()))
-}
-
-fn free_storage(folder: &std::path::Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(folder).ok()?;
-    Some(stat.f_bavail * stat.f_frsize)
 }

@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Site;
+use super::hosts::Whereabouts;
 use super::jobs::Lane;
 use super::keep::known;
 use super::power::is_off;
 use super::pull::What;
-use crate::host::{DomainPower, DomainSeen};
+use crate::host::{DomainPower, DomainSeen, Host};
 use crate::record::{Half, Record};
 
 /// How often is looked which copies are due.
@@ -34,7 +35,8 @@ impl Site {
         tokio::join!(
             beat.keep_copying(),
             look.keep_looking(),
-            seldom.keep_house()
+            seldom.keep_house(),
+            self.keep_listening()
         );
     }
 
@@ -84,43 +86,50 @@ impl Site {
 
     /// Machines of one set are copied together, at one instant.
     fn copy_what_is_due(self: &Arc<Self>) {
-        let mut sets: BTreeMap<String, Vec<MachineName>> = BTreeMap::new();
-        let mut due: BTreeMap<String, bool> = BTreeMap::new();
+        let mut sets: BTreeMap<String, Set> = BTreeMap::new();
         for (machine, record) in self.store.all() {
-            let Some(half) = &record.half else { continue };
-            if self.jobs.doing(&machine, Lane::Copy).is_some() {
+            let Some(half) = record.half.as_ref().filter(|half| is_copied(half)) else {
                 continue;
-            }
-            if let Some(what) = cut_off(half) {
+            };
+            let busy = self.jobs.doing(&machine, Lane::Copy).is_some();
+            if let Some(what) = cut_off(half).filter(|_| !busy) {
                 info!(%machine, "what was being copied goes on");
                 if let Err(error) = self.begin_pull(&machine, what) {
                     debug!(%machine, %error, "it is copied next time");
                 }
-                continue;
-            }
-            if !replicates(half) {
-                continue;
             }
             let set = match &half.subject.consistency {
                 Some(set) => format!("set {set} {:?}", half.role),
                 None => format!("machine {machine}"),
             };
-            let asked = self.live().entry(machine.clone()).or_default().asked_at;
+            let set = sets.entry(set).or_default();
+            if half.state != LinkState::Replicating || busy {
+                set.waits = true;
+                continue;
+            }
+            let mut live = self.live();
+            let live = live.entry(machine.clone()).or_default();
             let every = Duration::from_millis(half.terms.interval.max(1_000));
-            let is_due = asked.is_none_or(|at| at.elapsed() >= every);
-            *due.entry(set.clone()).or_default() |= is_due;
-            sets.entry(set).or_default().push(machine);
+            set.due |= live.asked_at.is_none_or(|at| at.elapsed() >= every);
+            set.apart |= live.apart;
+            set.machines.push(machine);
         }
-        for (set, machines) in sets {
-            if due.get(&set) == Some(&true) {
-                self.copy_set(&machines);
+        for set in sets.into_values() {
+            // Those whose newest copies are of instants of their own get one in common at once, when nobody is
+            // on the way any more.
+            let together = set.apart && !set.waits && set.machines.len() > 1;
+            if set.due || together {
+                self.copy_set(&set.machines);
             }
         }
     }
 
     fn copy_set(self: &Arc<Self>, machines: &[MachineName]) {
         for machine in machines {
-            self.live().entry(machine.clone()).or_default().asked_at = Some(Instant::now());
+            let mut live = self.live();
+            let live = live.entry(machine.clone()).or_default();
+            live.asked_at = Some(Instant::now());
+            live.apart = false;
         }
         let Some((first, others)) = machines.split_first() else {
             return;
@@ -157,7 +166,8 @@ impl Site {
     }
 
     async fn keep_looking(self: Arc<Self>) {
-        let mut changes: Vec<_> = self.hosts.iter().map(crate::host::Host::changed).collect();
+        let hosts = self.hosts.iter();
+        let mut changes: Vec<_> = hosts.map(|placed| placed.host.changed()).collect();
         let mut powers: BTreeMap<String, DomainPower> = BTreeMap::new();
         loop {
             self.look(&mut powers).await;
@@ -171,30 +181,43 @@ impl Site {
         }
     }
 
+    /// Hosts that do not answer are asked again, by nobody else.
+    async fn keep_listening(&self) {
+        loop {
+            if self.hosts.listen().await {
+                self.store.touch();
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Whose power is another one than before is told; whose guest is not known to be well is looked at.
     async fn look(&self, powers: &mut BTreeMap<String, DomainPower>) {
         let mut now = BTreeMap::new();
-        for host in &self.hosts {
-            let Ok(domains) = host.domains().await else {
+        let Ok(mut hosts) = self.hosts.list().await else {
+            return;
+        };
+        let names: Vec<String> = hosts.domains.keys().cloned().collect();
+        for domain in names {
+            let home = self.hosts.home(&domain);
+            // Of one that may be elsewhere nothing is concluded.
+            let Whereabouts::At(host, seen) = hosts.whereabouts(&domain, home.as_deref()) else {
                 continue;
             };
-            for seen in domains {
-                let Ok(name) = seen.name.parse::<MachineName>() else {
-                    continue;
-                };
-                if seen.power == DomainPower::Running {
-                    // That it cannot be asked now is asked again in a moment.
-                    let _ = self.is_healthy(&name, host).await;
-                } else if is_off(&seen) {
-                    let mut live = self.live();
-                    let former = live.remove(&name).unwrap_or_default();
-                    if former.was_cut_off {
-                        live.entry(name.clone()).or_default().was_cut_off = true;
-                    }
+            let Ok(name) = domain.parse::<MachineName>() else {
+                continue;
+            };
+            if seen.power == DomainPower::Running {
+                // That it cannot be asked now is asked again in a moment.
+                let _ = self.is_healthy(&name, host).await;
+            } else if is_off(&seen) {
+                if let Some(live) = self.live().get_mut(&name) {
+                    live.stopped();
                 }
-                self.note_run(&name, &seen);
-                now.insert(seen.name, seen.power);
             }
+            self.hosts.remember(&domain, host.name());
+            self.note_run(&name, &seen, host);
+            now.insert(seen.name, seen.power);
         }
         if now != *powers {
             *powers = now;
@@ -203,7 +226,7 @@ impl Site {
     }
 
     /// What ran starts again with its host; what a person shut down, or what was held, does not.
-    fn note_run(&self, machine: &MachineName, seen: &DomainSeen) {
+    fn note_run(&self, machine: &MachineName, seen: &DomainSeen, host: &Host) {
         let record = self.store.get(machine);
         let runs = seen.power == DomainPower::Running;
         if runs {
@@ -218,9 +241,13 @@ impl Site {
         } else {
             record.ran && (cut_off || !is_off(seen))
         };
-        if record.half.is_some() && record.ran != ran {
+        let moved = record.host.as_deref() != Some(host.name());
+        if record.half.is_some() && (record.ran != ran || moved) {
             // Written down late it is started late, by a person.
-            let _ = self.store.change(machine, |record| record.ran = ran);
+            let _ = self.store.change(machine, |record| {
+                record.ran = ran;
+                record.host = Some(host.name().to_owned());
+            });
         }
     }
 
@@ -267,7 +294,7 @@ impl Site {
         }
     }
 
-    async fn note_addresses(&self, machine: &MachineName, host: &crate::host::Host) {
+    async fn note_addresses(&self, machine: &MachineName, host: &Host) {
         let Ok(found) = host.addresses(machine.as_str()).await else {
             return;
         };
@@ -320,7 +347,6 @@ impl Site {
 /// What was under way when the mover ended.
 fn cut_off(half: &Half) -> Option<What> {
     match half.state {
-        _ if !half.holds() || half.left.is_some() => None,
         LinkState::Seeding => Some(What::Seed),
         LinkState::Resynchronizing => Some(What::Resync),
         _ => None,
@@ -335,6 +361,19 @@ fn is_numbered(name: &std::ffi::OsStr) -> bool {
     digits && name.ends_with(".qcow2")
 }
 
-fn replicates(half: &Half) -> bool {
-    half.holds() && half.state == LinkState::Replicating && half.left.is_none()
+/// Machines that are copied together.
+#[derive(Default)]
+struct Set {
+    /// Those that can be copied now.
+    machines: Vec<MachineName>,
+    /// Whether the interval of one of them is over.
+    due: bool,
+    /// Whether the newest copy of one of them is of an instant of its own.
+    apart: bool,
+    /// Whether one of them cannot be copied now.
+    waits: bool,
+}
+
+fn is_copied(half: &Half) -> bool {
+    half.holds() && half.state != LinkState::None && half.left.is_none()
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use drover_lab::Guest;
-use drover_mover::host::{Backup, Host, HostError};
+use drover_mover::host::{Backup, Host, HostError, Listen};
 use drover_mover::nbd::{Address, Client, Content, Wishes};
 use drover_mover::transfer::Dirty;
 use tempfile::TempDir;
@@ -165,7 +165,7 @@ impl Bench {
             from: from.map(str::to_owned),
             checkpoint: checkpoint.to_owned(),
             disks: vec!["vda".to_owned()],
-            socket: self.folder.path().join("backup.sock"),
+            listen: Listen::Socket(self.folder.path().join("backup.sock")),
             scratch: self.folder.path().to_owned(),
         }
     }

@@ -38,7 +38,11 @@ impl Authority {
     }
 
     fn sign(&self, mut params: CertificateParams) -> Credentials {
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        // QEMU wants both.
+        params.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,

@@ -9,5 +9,6 @@ mod calls;
 mod certificates;
 mod mover;
 mod refusals;
+mod roles;
 mod sockets;
 mod tunnels;

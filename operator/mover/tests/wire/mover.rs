@@ -141,7 +141,8 @@ pub fn router() -> Router {
 }
 
 /// The same with a way to this NBD server.
-pub fn router_to(address: nbd::Address) -> Router {
-    let tunnel = move |request: Request| tunnel(request, address.clone(), ());
+pub fn router_to(way: impl Into<nbd::Way>) -> Router {
+    let way = way.into();
+    let tunnel = move |request: Request| tunnel(request, way.clone(), ());
     router().route("/v1/nbd", get(tunnel.clone()).post(tunnel))
 }

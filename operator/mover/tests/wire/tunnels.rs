@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use drover_libvirt::call::{CallError, Stream};
-use drover_mover::nbd::{Address, Client, Identity, NbdError, Tls, Wishes};
+use drover_mover::nbd::{Address, Client, Identity, NbdError, Tls, Way, Wishes};
 use drover_mover::transfer::{Options, Transfer};
 use drover_world::ErrorClass;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::bench::{ALLOCATION, Bench, PATTERNS, SIZE, equal, qemu_io, source, target};
-use crate::mover::{Local, Site, router_to};
+use crate::bench::{
+    ALLOCATION, Bench, PATTERNS, SIZE, Server, equal, qemu_io, source, target, text,
+};
+use crate::certificates::{Authority, write};
+use crate::mover::{Local, NAME, Site, router_to};
 
 /// A tunnel, and its far end.
 struct Ends {
@@ -118,6 +121,81 @@ async fn a_word_through_a_compressed_tunnel_waits_for_no_other() {
     }
     drop(far);
     assert_eq!(near.read(&mut heard).await.unwrap(), 0);
+}
+
+// SPEC: PR-8
+#[tokio::test]
+async fn a_disk_of_another_host_comes_encrypted_to_the_mover_and_plain_into_its_tunnel() {
+    let bench = Bench::new();
+    let (from, to) = (bench.image("from", SIZE), bench.image("to", SIZE));
+    qemu_io(&from, &PATTERNS);
+    let authority = Authority::new("hosts");
+    let certificates = bench.path("certificates");
+    let own = authority.issue(NAME);
+    write(&certificates, &own);
+    // QEMU's names for the same files.
+    for (ours, theirs) in [
+        ("ca.crt", "ca-cert.pem"),
+        ("tls.crt", "server-cert.pem"),
+        ("tls.key", "server-key.pem"),
+    ] {
+        std::fs::rename(certificates.join(ours), certificates.join(theirs)).unwrap();
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let tls = format!(
+        "tls-creds-x509,id=tls0,endpoint=server,verify-peer=on,dir={}",
+        text(&certificates)
+    );
+    let number = port.to_string();
+    let arguments = [
+        "--object",
+        &tls,
+        "--tls-creds",
+        "tls0",
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &number,
+        "--persistent",
+        "--read-only",
+        "--format",
+        "qcow2",
+        text(&from),
+    ];
+    let server = Server::start_tcp("qemu-nbd", &arguments, port);
+    let way = |name: &str| {
+        let shown = authority.issue("mover.example");
+        let pem = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (certificate, key) = (pem(&shown.certificate), pem(&shown.key));
+        let identity = Identity {
+            certificate: &certificate,
+            key: &key,
+        };
+        let tls = Tls::new(&pem(&shown.ca), name, Some(identity)).unwrap();
+        Way::new(server.address.clone(), Some(tls))
+    };
+    {
+        let site = Local::new(router_to(way(NAME))).await;
+        let stream = site.caller().stream("/v1/nbd").await.unwrap();
+        let wishes = Wishes::new("").context(ALLOCATION);
+        let source = Client::enter(stream, &wishes).await.unwrap();
+        let target = target(&to);
+        let target = target.client(&[]).await;
+        let transfer = Transfer::new(&source, &target, Options::default()).unwrap();
+        transfer.full().await.unwrap();
+        source.disconnect().await;
+        target.disconnect().await;
+    }
+    assert!(equal(&from, &to));
+    // Another host is not spoken to.
+    let site = Local::new(router_to(way("other.example"))).await;
+    let error = site.caller().stream("/v1/nbd").await.unwrap_err();
+    assert!(
+        error.to_string().contains("no way to the NBD server"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use drover_api::{
     ProtectedMachineStatus, RecoveryRun, ReplicationPolicySpec,
 };
 use drover_engine::decide::{
-    self, Companion, Failure, FirstCopy, PartInRun, Prerequisite, ProtectStep, ProtectView, Serving, Tenure,
-    TenureView, WaitReason, rests,
+    self, Companion, Failure, FirstCopy, PartInRun, Prerequisite, ProtectStep, ProtectView,
+    Serving, Tenure, TenureView, WaitReason, rests,
 };
 use drover_engine::lifecycle::{MACHINE, RUN};
 use drover_fabric::step_name;

@@ -1,0 +1,158 @@
+//! What is lent: as long as somebody reads it, and no longer.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drover_api::value::MachineName;
+use drover_libvirt::protocol::{LendOne, Return};
+use drover_world::FabricError;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Site;
+use super::hosts::Port;
+use super::power::is_off;
+use crate::image::Served;
+use crate::nbd::Way;
+
+/// A loan that nobody reads ends after so long: what it holds grows.
+const IDLE: Duration = Duration::from_mins(2);
+
+/// What is lent now.
+#[derive(Debug, Default)]
+pub(super) struct Loans(BTreeMap<String, Loan>);
+
+#[derive(Debug)]
+pub(super) struct Loan {
+    pub(super) machine: MachineName,
+    pub(super) streams: BTreeMap<String, Way>,
+    /// What serves files of a machine that is off; empty for a backup.
+    pub(super) served: Vec<Served>,
+    pub(super) scratch: Option<PathBuf>,
+    /// Where QEMU listens, if that is not at this host.
+    pub(super) _port: Option<Port>,
+    pub(super) used: Instant,
+    pub(super) streaming: usize,
+}
+
+impl Loans {
+    fn of(&mut self, machine: &MachineName) -> Vec<Loan> {
+        let names: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, loan)| loan.machine == *machine)
+            .map(|(name, _)| name.clone())
+            .collect();
+        names
+            .iter()
+            .filter_map(|name| self.0.remove(name))
+            .collect()
+    }
+
+    fn idle(&self) -> Vec<MachineName> {
+        let idle = self
+            .0
+            .values()
+            .filter(|loan| loan.streaming == 0 && loan.used.elapsed() > IDLE);
+        idle.map(|loan| loan.machine.clone()).collect()
+    }
+}
+
+impl Site {
+    pub(super) fn note_loan(&self, loan: Loan) -> String {
+        let name = self.socket("loan");
+        let name = name.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.into_owned();
+        self.loans().0.insert(name.clone(), loan);
+        name
+    }
+
+    /// Where a stream of a loan leads; whoever asked says when it has ended.
+    pub(super) fn stream_of(self: &Arc<Self>, loan: &str, stream: &str) -> Option<(Way, InUse)> {
+        let mut loans = self.loans();
+        let found = loans.0.get_mut(loan)?;
+        let way = found.streams.get(stream)?.clone();
+        found.streaming += 1;
+        found.used = Instant::now();
+        let in_use = InUse {
+            site: Arc::clone(self),
+            loan: loan.to_owned(),
+        };
+        Some((way, in_use))
+    }
+
+    /// Disks are not needed any more. When the copy of them is complete, older checkpoints go.
+    pub(super) async fn take_back(&self, ask: Return) -> Result<(), FabricError> {
+        let known = self.loans().0.contains_key(&ask.loan);
+        if known {
+            self.end_loans_of(&ask.machine).await?;
+        }
+        let Some(reached) = ask.reached else {
+            return Ok(());
+        };
+        self.live().entry(ask.machine.clone()).or_default().lent = true;
+        let one = LendOne {
+            machine: ask.machine,
+            disks: Vec::new(),
+            from: Some(reached.clone()),
+            checkpoint: reached,
+        };
+        if let Some((host, seen)) = self.find(one.machine.as_str()).await?
+            && !is_off(&seen)
+        {
+            self.tidy_checkpoints(host, &one).await;
+        }
+        Ok(())
+    }
+
+    /// Ends what is lent of a machine.
+    pub(super) async fn end_loans_of(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let loans = self.loans().of(machine);
+        if let Some((host, seen)) = self.find(machine.as_str()).await?
+            && !is_off(&seen)
+        {
+            host.end_backup(machine.as_str()).await?;
+        }
+        for loan in loans {
+            // Those that serve files are ended with it.
+            drop(loan.served);
+            if let Some(scratch) = loan.scratch {
+                let _ = tokio::fs::remove_dir_all(scratch).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The machine is gone, and with it what it lent.
+    pub(super) fn forget_loans_of(&self, machine: &MachineName) {
+        drop(self.loans().of(machine));
+    }
+
+    /// Ends loans that nobody reads.
+    pub(super) async fn end_idle_loans(&self) {
+        let idle = self.loans().idle();
+        for machine in idle {
+            if let Err(error) = self.end_loans_of(&machine).await {
+                warn!(%machine, %error, "what was lent of it does not end");
+            }
+        }
+    }
+}
+
+/// A stream of a loan that is open.
+#[derive(Debug)]
+pub(super) struct InUse {
+    site: Arc<Site>,
+    loan: String,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(loan) = self.site.loans().0.get_mut(&self.loan) {
+            loan.streaming = loan.streaming.saturating_sub(1);
+            loan.used = Instant::now();
+        }
+    }
+}

@@ -398,9 +398,10 @@ impl Life<'_> {
             seed,
             ended,
             rto: self.up.and_then(since),
-            rpo: match planned {
-                true => self.up.map(|_| Duration::ZERO),
-                false => loss.map(|loss| loss.as_std()),
+            rpo: if planned {
+                self.up.map(|_| Duration::ZERO)
+            } else {
+                loss.map(drover_api::value::Duration::as_std)
             },
             machines: RunCounts {
                 left,

@@ -150,7 +150,7 @@ fn decisive(lives: &[Rehearsal]) -> Vec<Decisive> {
         for step in life.decisive.iter().map(|position| &life.steps[*position]) {
             let (runs, total) = by.entry((&step.group, &step.kind)).or_default();
             *runs += 1;
-            *total += step.end - step.begin;
+            *total += step.end.saturating_sub(step.begin);
         }
     }
     let mut decisive: Vec<(Duration, Decisive)> = by

@@ -320,6 +320,7 @@ mod tests {
             on: of_disk(file(on)),
             below: half.below(&of_disk(file(on))),
             seal: None,
+            agreed: None,
             checkpoint: None,
             stands: true,
         };

@@ -24,6 +24,29 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A guest that has a channel for an agent and none that answers is taken for well after so long.
 const NO_AGENT: Duration = Duration::from_mins(2);
 
+/// What is known of a machine at this site.
+enum Known {
+    /// It is there.
+    There(DomainSeen),
+    /// It is not.
+    Absent,
+    /// A host that may have it does not answer.
+    Unclear,
+}
+
+impl Known {
+    fn is_clear(&self) -> bool {
+        !matches!(self, Self::Unclear)
+    }
+
+    fn there(&self) -> Option<&DomainSeen> {
+        match self {
+            Self::There(seen) => Some(seen),
+            Self::Absent | Self::Unclear => None,
+        }
+    }
+}
+
 impl Site {
     /// Everything, as it is now.
     pub(super) async fn seen(&self) -> Result<Seen, FabricError> {
@@ -39,9 +62,13 @@ impl Site {
         for (name, record) in &records {
             // What is not known is not told, nor that it is off.
             let domain = self.domain_in(&mut hosts, name.as_str());
-            let off = matches!(&domain, Some(domain) if domain.as_ref().is_none_or(is_off));
-            if let Some(domain) = &domain {
-                let instance = self.instance(name, record, domain.as_ref());
+            let off = match &domain {
+                Known::There(domain) => is_off(domain),
+                Known::Absent => true,
+                Known::Unclear => false,
+            };
+            if domain.is_clear() {
+                let instance = self.instance(name, record, domain.there());
                 seen.instances.push((key(name, false), instance));
             }
             seen.halves.extend(self.half_seen(name, record, off));
@@ -54,8 +81,9 @@ impl Site {
             if record.drill_epoch == 0 {
                 continue;
             }
-            if let Some(drill) = self.domain_in(&mut hosts, &drill_of(name)) {
-                let instance = self.drill_instance(name, record, drill.as_ref());
+            let drill = self.domain_in(&mut hosts, &drill_of(name));
+            if drill.is_clear() {
+                let instance = self.drill_instance(name, record, drill.there());
                 seen.instances.push((key(name, true), instance));
             }
         }
@@ -63,21 +91,22 @@ impl Site {
         let names: Vec<String> = hosts.domains.keys().cloned().collect();
         for domain in names {
             if let Ok(name) = domain.parse::<MachineName>()
-                && let Some(known @ Some(_)) = self.domain_in(&mut hosts, &domain)
+                && let Known::There(known) = self.domain_in(&mut hosts, &domain)
             {
-                let instance = self.instance(&name, &Record::default(), known.as_ref());
+                let instance = self.instance(&name, &Record::default(), Some(&known));
                 seen.instances.push((key(&name, false), instance));
             }
         }
         Ok(seen)
     }
 
-    /// A machine among those of all hosts, where it is there; nothing while that is not known.
-    fn domain_in(&self, hosts: &mut Listing<'_>, domain: &str) -> Option<Option<DomainSeen>> {
+    /// A machine among those of all hosts.
+    fn domain_in(&self, hosts: &mut Listing<'_>, domain: &str) -> Known {
         match hosts.whereabouts(domain, self.hosts.home(domain).as_deref()) {
-            Whereabouts::At(_, seen) => Some(Some(seen)),
-            Whereabouts::Nowhere => Some(None),
-            Whereabouts::Unknown(_) => self.never_here(domain).then_some(None),
+            Whereabouts::At(_, seen) => Known::There(seen),
+            Whereabouts::Nowhere => Known::Absent,
+            Whereabouts::Unknown(_) if self.never_here(domain) => Known::Absent,
+            Whereabouts::Unknown(_) => Known::Unclear,
         }
     }
 

@@ -210,10 +210,10 @@ impl Site {
             if seen.power == DomainPower::Running {
                 // That it cannot be asked now is asked again in a moment.
                 let _ = self.is_healthy(&name, host).await;
-            } else if is_off(&seen) {
-                if let Some(live) = self.live().get_mut(&name) {
-                    live.stopped();
-                }
+            } else if is_off(&seen)
+                && let Some(live) = self.live().get_mut(&name)
+            {
+                live.stopped();
             }
             self.hosts.remember(&domain, host.name());
             self.note_run(&name, &seen, host);

@@ -5,6 +5,7 @@
 // What it finds goes to standard output, and a benchmark may panic.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use drover_api::common::{SiteRole, SourceStop};
@@ -97,19 +98,22 @@ fn manifests(machines: usize) -> String {
         let members: Vec<String> = (0..machines.div_ceil(GROUPS))
             .map(|machine| format!("{{ name: m-{group}-{machine} }}"))
             .collect();
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "---\napiVersion: drover.dev/v1alpha1\nkind: ProtectionGroup\nmetadata: {{ name: g{group}, \
              namespace: estate }}\nspec: {{ sites: {{ primary: one, secondary: two }}, policyRef: {{ name: usual }}, \
              machines: [{}] }}\n",
             members.join(", ")
-        ));
-        groups.push_str(&format!(
+        );
+        let _ = write!(
+            groups,
             "{{ name: g{group}, protectionGroups: [g{group}] }}, "
-        ));
+        );
     }
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "---\napiVersion: drover.dev/v1alpha1\nkind: RecoveryPlan\nmetadata: {{ name: estate, namespace: estate }}\n\
          spec: {{ sites: {{ primary: one, secondary: two }}, activeSite: primary, groups: [{groups}] }}\n"
-    ));
+    );
     text
 }

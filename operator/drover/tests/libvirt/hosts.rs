@@ -190,7 +190,8 @@ async fn machines_of_another_host_are_copied_and_one_silent_host_takes_only_its_
     let console = tokio::task::block_in_place(|| {
         there.wait_for(THERE, |said| said.heartbeat() > Some(acknowledged))
     });
-    let boot = console.unwrap().boot().unwrap();
+    let console = console.unwrap();
+    let boot = console.boot().unwrap();
     assert_eq!(boot.gaps, 0, "{boot:?}");
     assert!(boot.last >= acknowledged, "{acknowledged} and {boot:?}");
 }

@@ -132,11 +132,11 @@ mod tests {
         let strange = host(&["pc-q35-9.2"], &["Denverton"]);
         let told = |hosts: &[About]| unknown_everywhere(&haswell, hosts);
         assert_eq!(
-            told(&[old.clone()]).unwrap(),
+            told(std::slice::from_ref(&old)).unwrap(),
             "QEMU 7.2.22 does not know the machine type pc-q35-9.2"
         );
         assert_eq!(
-            told(&[strange.clone()]).unwrap(),
+            told(std::slice::from_ref(&strange)).unwrap(),
             "libvirt 9.0.0 does not know the processor Haswell"
         );
         assert!(told(&[old.clone(), strange.clone()]).is_some());

@@ -61,7 +61,7 @@ impl Movers {
     fn begin(&self, side: Side) {
         let site = self.site(side);
         let options = site::Options {
-            hosts: vec![("local".to_owned(), site.uri())],
+            hosts: vec![format!("local={}", site.uri()).parse().unwrap()],
             folder: site.pool_folder(),
             run: site.pool_folder().join("run"),
             tls: None,
@@ -78,7 +78,10 @@ impl Movers {
                 let site = site::Site::open(options).unwrap();
                 let bound = Bound::new(vec![Listen::Unix(socket)]).await.unwrap();
                 ready.send(()).unwrap();
-                let serve = bound.serve(router(Arc::clone(&site)), std::future::pending());
+                let serve = bound.serve(
+                    router(Arc::clone(&site), site::Roles::default()),
+                    std::future::pending(),
+                );
                 tokio::join!(serve, site.work());
             });
         });

@@ -351,12 +351,13 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn number(value: Option<&u64>) -> Option<u64> {
-        value.copied()
+    /// What is absent is 0 here.
+    fn number(value: Option<&u64>) -> u64 {
+        value.copied().unwrap_or_default()
     }
 
     /// What is known of `a`, `b` and `c`; none of what is unknown.
-    fn known(view: &View<&'static str, u64>) -> [Option<Option<u64>>; 3] {
+    fn known(view: &View<&'static str, u64>) -> [Option<u64>; 3] {
         ["a", "b", "c"].map(|key| view.observed(number, &key).seen().copied())
     }
 
@@ -365,14 +366,14 @@ mod tests {
         // SPEC: SA-1
         let mut view = View::default();
         view.take(told(Extent::All, &[("a", 1), ("b", 2)]), at(1));
-        assert_eq!(known(&view), [Some(Some(1)), Some(Some(2)), Some(None)]);
+        assert_eq!(known(&view), [Some(1), Some(2), Some(0)]);
 
         // One host of two is silent: whoever was there, or might be, is unknown.
         let changed = view.take(told(Extent::Part, &[("a", 1)]), at(2));
         assert_eq!(changed, ["b"]);
-        assert_eq!(known(&view), [Some(Some(1)), None, None]);
+        assert_eq!(known(&view), [Some(1), None, None]);
         let before = view.observed(number, &"b");
-        let last = Some(Some(2));
+        let last = Some(2);
         assert_eq!(before, Observed::Unknown { since: at(2), last });
         assert_eq!(view.take(told(Extent::Part, &[("a", 5)]), at(3)), ["a"]);
         assert_eq!(view.observed(number, &"b").unknown_since(), Some(at(2)));
@@ -382,7 +383,7 @@ mod tests {
             view.take(told(Extent::All, &[("a", 5), ("c", 3)]), at(4)),
             ["c", "b"]
         );
-        assert_eq!(known(&view), [Some(Some(5)), Some(None), Some(Some(3))]);
+        assert_eq!(known(&view), [Some(5), Some(0), Some(3)]);
         // One that comes back as it was is news, too.
         view.take(told(Extent::Part, &[("a", 5)]), at(5));
         assert_eq!(
@@ -390,6 +391,6 @@ mod tests {
             ["c"]
         );
         assert_eq!(view.take(told(Extent::Changes, &[("a", 6)]), at(7)), ["a"]);
-        assert_eq!(known(&view), [Some(Some(6)), Some(None), Some(Some(3))]);
+        assert_eq!(known(&view), [Some(6), Some(0), Some(3)]);
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use drover_engine::check::CODES;
 use drover_manifest::code;
-use drover_tests::manifests;
 
 use crate::MADE;
 

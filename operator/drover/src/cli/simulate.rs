@@ -31,7 +31,7 @@ Exit codes:
 /// Builds simulated sites of what is declared, protects the machines there and carries the run out, with
 /// the functions that the operator uses: order, limits, actions, waits and refusals are the real ones. How
 /// long each step takes is drawn around its estimate, or around the median of recorded runs where objects
-/// of kind RecoveryRun and MachineRun are among the manifests. With --runs it is lived through many times:
+/// of kind `RecoveryRun` and `MachineRun` are among the manifests. With --runs it is lived through many times:
 /// how long it takes then, what is lost, and which steps decide it.
 ///
 /// No site is asked and nothing waits: time is simulated, too.

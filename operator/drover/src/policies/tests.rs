@@ -44,12 +44,12 @@ fn the_page_lists_what_expressions_can_name() {
             let row = section
                 .lines()
                 .find(|line| line.starts_with(&format!("| `{name}`")));
-            inner(*kind).iter().for_each(|(inner, _)| {
+            for (inner, _) in inner(*kind) {
                 assert!(
                     row.unwrap().contains(&format!("`{inner}`")),
                     "{name}.{inner}"
                 );
-            });
+            }
         }
     }
 }

@@ -229,7 +229,10 @@ fn draw_bar(body: &mut String, row: &Row, bar: &Bar, y: u32, end: Duration) {
         Look::Asks => "asks",
     };
     let decisive = if bar.decisive { " decisive" } else { "" };
-    let (x, length) = (scale(bar.begin), scale(bar.end - bar.begin).max(2.0));
+    let (x, length) = (
+        scale(bar.begin),
+        scale(bar.end.saturating_sub(bar.begin)).max(2.0),
+    );
     let _ = write!(
         body,
         "<rect class=\"{class}{decisive}\" x=\"{:.1}\" y=\"{y}\" width=\"{length:.1}\" height=\"14\" \

@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Both sites, and a mover at each, for one test at a time.
 pub struct Movers {
-    movers: drover_lab::Movers,
+    both: drover_lab::Movers,
     /// Another host of the primary site, where there is one.
     second: Option<Site>,
     /// Emulated guests take all processors: one lab at a time.
@@ -48,14 +48,14 @@ impl Movers {
             .map(|second| format!("{SECOND}={}", second.remote_uri()))
             .collect();
         Self {
-            movers: drover_lab::Movers::with_hosts(lab, drover, more).unwrap(),
+            both: drover_lab::Movers::with_hosts(lab, drover, more).unwrap(),
             second,
             _alone: alone,
         }
     }
 
     pub fn wan(&self) -> &Wan {
-        self.movers.lab().wan()
+        self.both.lab().wan()
     }
 
     /// The second host of the primary site.
@@ -64,12 +64,12 @@ impl Movers {
     }
 
     pub fn site(&self, side: Side) -> &Site {
-        self.movers.site(side)
+        self.both.site(side)
     }
 
     /// What the mover of a site said.
     pub fn log(&self, side: Side) -> String {
-        self.movers.log(side)
+        self.both.log(side)
     }
 
     /// What the mover of a site has on record of a machine; nothing where it has nothing.
@@ -94,18 +94,18 @@ impl Movers {
 
     /// Starts the mover of a site, and returns when it answers.
     pub fn begin(&self, side: Side) {
-        self.movers.begin(side).unwrap();
+        self.both.begin(side).unwrap();
     }
 
     /// Sends the mover of a site a signal.
     pub fn signal(&self, side: Side, signal: &str) {
-        self.movers.signal(side, signal).unwrap();
+        self.both.signal(side, signal).unwrap();
     }
 
     /// What is declared of a site.
     pub fn spec(&self, side: Side) -> SiteSpec {
         let mover = json!({
-            "address": self.movers.address(side),
+            "address": self.both.address(side),
             "replicationAddress": drover_lab::Movers::replication_address(side),
         });
         let mut hosts = vec![json!({"name": "local", "uri": "qemu:///system"})];

@@ -57,7 +57,7 @@ fn a_full_pool_is_said_and_the_copy_goes_on_when_there_is_room(fleet: &mut Fleet
     Operator::until("nothing half is left between attempts", || {
         listed(fleet, NO_ROOM)
             .iter()
-            .filter(|file| file.ends_with(".part"))
+            .filter(|file| Path::new(file).extension().is_some_and(|end| end == "part"))
             .count()
             <= 1
     });

@@ -84,8 +84,8 @@ impl Watcher {
         at: Timestamp,
     ) -> u64 {
         let counts = self.counts(side, machine);
-        let heard = counts.iter().filter(|(when, _)| (ran..=at).contains(when));
-        heard.last().map_or(0, |(_, count)| *count)
+        let mut heard = counts.iter().filter(|(when, _)| (ran..=at).contains(when));
+        heard.next_back().map_or(0, |(_, count)| *count)
     }
 
     /// When a machine was first heard to have acknowledged this count, at a site where it ran from an instant

@@ -294,7 +294,7 @@ fn manifest() -> impl Strategy<Value = String> {
                     "---\napiVersion: v1\nkind: Other\ndata: { activeSite: primary } # theirs\n";
                 let tail = if ended { "\n" } else { "" };
                 let mut text = other.repeat(front);
-                text.push_str(&format!("---\n{HEAD}{spec}{tail}"));
+                text.extend(["---\n", HEAD, &spec, tail]);
                 if back > 0 {
                     text.push('\n');
                     text.push_str(&other.repeat(back));

@@ -1,5 +1,7 @@
 //! What stands in the way at one of the sites: no room, a guest that does not listen, one that is left frozen.
 
+use std::path::Path;
+
 use drover_lab::{Guest, Side};
 use serde_json::{Value, json};
 

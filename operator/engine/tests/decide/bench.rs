@@ -381,7 +381,13 @@ impl Bench {
                 value.power = Power::Off;
                 value.made_at = Some(epoch);
             }),
-            Effect::Fenced { .. } => sight.fenced = Some(epoch),
+            Effect::Fenced { .. } => {
+                sight.fenced = Some(epoch);
+                // Its power is cut; that is seen where the site answers.
+                if sight.source.seen().is_some() {
+                    instance(&mut sight.source, &off);
+                }
+            }
             Effect::FinalSync { .. } => link(sight, &|link| link.final_sync = Some(epoch)),
             Effect::SyncedBack { towards } | Effect::Reversed { towards } => {
                 link(sight, &|link| {

@@ -18,8 +18,9 @@ use virt::connect::Connect;
 use super::event::{Heard, News, bump, ensure_loop};
 use super::fault::{Fault, HostError, Task};
 
-/// What a question may take: libvirt answers in milliseconds, a busy host takes longer.
-pub(super) const SHORT: Duration = Duration::from_secs(10);
+/// What a question may take: libvirt answers in milliseconds, a busy host takes longer. With the probe that
+/// follows it is less than a driver waits for a mover, so that one silent host does not make a whole site silent.
+pub(super) const SHORT: Duration = Duration::from_secs(7);
 /// What an act may take that starts or ends processes, or that waits for a disk or a guest.
 pub(super) const LONG: Duration = Duration::from_mins(2);
 

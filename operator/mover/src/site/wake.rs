@@ -105,6 +105,7 @@ impl Site {
             let set = sets.entry(set).or_default();
             if half.state != LinkState::Replicating || busy {
                 set.waits = true;
+                set.in_hand |= busy && half.state == LinkState::Replicating;
                 continue;
             }
             let mut live = self.live();
@@ -118,7 +119,8 @@ impl Site {
             // Those whose newest copies are of instants of their own get one in common at once, when nobody is
             // on the way any more.
             let together = set.apart && !set.waits && set.machines.len() > 1;
-            if set.due || together {
+            // Who is copied without one that is in hand is never of one instant with it.
+            if (set.due && !set.in_hand) || together {
                 self.copy_set(&set.machines);
             }
         }
@@ -372,6 +374,8 @@ struct Set {
     apart: bool,
     /// Whether one of them cannot be copied now.
     waits: bool,
+    /// Whether the changes of one of them are being copied.
+    in_hand: bool,
 }
 
 fn is_copied(half: &Half) -> bool {

@@ -104,8 +104,13 @@ impl Site {
             };
             let set = sets.entry(set).or_default();
             if half.state != LinkState::Replicating || busy {
-                set.waits = true;
-                set.in_hand |= busy && half.state == LinkState::Replicating;
+                let in_hand = busy && half.state == LinkState::Replicating;
+                let missing = if in_hand {
+                    Missing::InHand
+                } else {
+                    Missing::Away
+                };
+                set.missing = set.missing.max(missing);
                 continue;
             }
             let mut live = self.live();
@@ -118,9 +123,10 @@ impl Site {
         for set in sets.into_values() {
             // Those whose newest copies are of instants of their own get one in common at once, when nobody is
             // on the way any more.
-            let together = set.apart && !set.waits && set.machines.len() > 1;
+            let whole = set.missing == Missing::Nobody && set.machines.len() > 1;
+            let together = set.apart && whole;
             // Who is copied without one that is in hand is never of one instant with it.
-            if (set.due && !set.in_hand) || together {
+            if (set.due && set.missing != Missing::InHand) || together {
                 self.copy_set(&set.machines);
             }
         }
@@ -363,6 +369,17 @@ fn is_numbered(name: &std::ffi::OsStr) -> bool {
     digits && name.ends_with(".qcow2")
 }
 
+/// Who of a set cannot be copied now.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Missing {
+    #[default]
+    Nobody,
+    /// One that is not there yet, or is held by a run.
+    Away,
+    /// One whose changes are being copied.
+    InHand,
+}
+
 /// Machines that are copied together.
 #[derive(Default)]
 struct Set {
@@ -372,10 +389,8 @@ struct Set {
     due: bool,
     /// Whether the newest copy of one of them is of an instant of its own.
     apart: bool,
-    /// Whether one of them cannot be copied now.
-    waits: bool,
-    /// Whether the changes of one of them are being copied.
-    in_hand: bool,
+    /// Who of them cannot be copied now.
+    missing: Missing,
 }
 
 fn is_copied(half: &Half) -> bool {

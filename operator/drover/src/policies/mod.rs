@@ -2,7 +2,7 @@
 //!
 //! A policy is a list of rules, and a rule is an expression in CEL about each machine, protection group,
 //! plan or site. The language is that of the rules in the definitions, and so is the engine. What an
-//! expression sees is a [`view`] of what is declared, whose fields [`shape`] lists; [`file`] reads
+//! expression sees is a [`view`] of what is declared, whose fields [`shape`] lists; [`mod@file`] reads
 //! policies; [`place`] finds the place in a file that a complaint about an expression is about.
 //!
 //! The work is bounded: see [`MOST_STEPS`].

@@ -24,6 +24,8 @@ pub const CONFLICTED: &str = "Conflicted";
 pub const CONTESTED: &str = "Contested";
 /// The measured RPO is above the policy's threshold (PR-6).
 pub const RPO_EXCEEDED: &str = "RPOExceeded";
+/// Changes did not arrive at the other site when they were sent last, and are sent again (PR-5).
+pub const REPLICATION_FAILING: &str = "ReplicationFailing";
 /// The declared and the actual active site differ and nothing will start by itself (PL-8).
 pub const DRIFTED: &str = "Drifted";
 /// A failover could be started now with what is known (RD-1).

@@ -320,16 +320,10 @@ fn unknown<T>() -> Observed<T> {
 
 /// What a replicator reports that never heard of a machine.
 fn no_link() -> Link {
-    Link {
-        towards: drover_api::common::SiteRole::Secondary,
-        state: drover_world::LinkState::None,
-        finalized: false,
-        pending_bytes: 0,
-        final_sync: None,
-        committed: None,
-        epoch: 0,
-        points: Vec::new(),
-    }
+    Link::new(
+        drover_api::common::SiteRole::Secondary,
+        drover_world::LinkState::None,
+    )
 }
 
 #[cfg(test)]

@@ -254,8 +254,8 @@ impl Half {
             .collect()
     }
 
-    /// As the contract tells it, with so much that is not over yet.
-    pub fn link(&self, pending_bytes: u64) -> Link {
+    /// As the contract tells it, with so much that is not over yet, and why nothing arrived.
+    pub fn link(&self, pending_bytes: u64, trouble: Option<String>) -> Link {
         Link {
             towards: self.towards,
             state: self.state,
@@ -274,6 +274,7 @@ impl Half {
                     processed: true,
                 })
                 .collect(),
+            trouble,
         }
     }
 }

@@ -153,16 +153,7 @@ fn blind(now: Timestamp) -> Sight {
         drill: absent,
         link: Observed::Unknown {
             since: now,
-            last: Some(Link {
-                towards: SiteRole::Secondary,
-                state: LinkState::None,
-                finalized: false,
-                pending_bytes: 0,
-                final_sync: None,
-                committed: None,
-                epoch: 0,
-                points: Vec::new(),
-            }),
+            last: Some(Link::new(SiteRole::Secondary, LinkState::None)),
         },
         fenced: None,
     }

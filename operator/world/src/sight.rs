@@ -88,6 +88,26 @@ pub struct Link {
     pub epoch: u64,
     /// Recovery points, oldest first.
     pub points: Vec<Point>,
+    /// Why nothing arrived when it was tried last; nothing while it arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+impl Link {
+    /// One that nothing was done with yet.
+    pub const fn new(towards: SiteRole, state: LinkState) -> Self {
+        Self {
+            towards,
+            state,
+            finalized: false,
+            pending_bytes: 0,
+            final_sync: None,
+            committed: None,
+            epoch: 0,
+            points: Vec::new(),
+            trouble: None,
+        }
+    }
 }
 
 /// How a link is.

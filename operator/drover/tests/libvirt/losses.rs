@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// better clock for what may be lost than the clock.
 const COUNTS: u64 = 5;
 /// What the copy of so small a guest takes at most, by that clock.
-const COPY: Duration = Duration::from_secs(20);
+const COPY: Duration = Duration::from_secs(10);
 /// So much is lost in the suite, and in the long mode.
 const LOSSES: usize = 30;
 const MANY_LOSSES: usize = 300;
@@ -141,19 +141,26 @@ impl<'a> Life<'a> {
 
     /// Since when machines count where they went.
     fn live(mut self) -> Timestamp {
+        let begun = Instant::now();
         let deaths = match self.what {
             Lost::Guests => self.lose_guests(),
             Lost::Libvirtd => self.lose_libvirtd(),
             Lost::Site => self.lose_site(),
         };
         let runs: Vec<String> = deaths.iter().map(|death| death.run.clone()).collect();
+        let told = begun.elapsed();
         self.fleet.operator.until_phase(&runs, "CommitPending");
         for death in &deaths {
             self.lives_on(death);
         }
+        let lived = begun.elapsed();
         let since = Timestamp::now();
         self.return_of_what_was_lost();
         self.fleet.commit(&runs, true);
+        println!(
+            "told after {told:?}, lived on after {lived:?}, protected after {:?}",
+            begun.elapsed()
+        );
         self.stays_off();
         self.fleet.watcher.is_content();
         since

@@ -100,17 +100,26 @@ pub fn protected(
     ]
 }
 
+/// A planned failover that is asked for by name.
+pub fn planned(id: &str) -> Value {
+    json!({"id": id, "expires": in_an_hour(), "type": "Planned"})
+}
+
 /// An unplanned failover from the latest point.
 pub fn unplanned(id: &str, source_stop: &str, unfenced: &str) -> Value {
-    let expires = Timestamp::now() + SignedDuration::from_hours(1);
     json!({
         "id": id,
-        "expires": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "expires": in_an_hour(),
         "type": "Unplanned",
         "recoveryPoint": {"type": "Latest"},
         "sourceStop": source_stop,
         "unfenced": unfenced,
     })
+}
+
+fn in_an_hour() -> String {
+    let expires = Timestamp::now() + SignedDuration::from_hours(1);
+    expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn object(kind: &str, name: &str, spec: &Value) -> Value {

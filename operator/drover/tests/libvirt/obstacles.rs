@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
 use crate::lab::output;
+use crate::manifests::planned;
 use crate::operator::Operator;
 
 const NO_ROOM: &str = "no-room";
@@ -21,8 +22,6 @@ fn what_stands_in_the_way_is_said_and_work_goes_on_when_it_is_gone() {
         json!({
             "interval": "2s",
             "recoveryPoints": {"appConsistentEvery": "2s"},
-            // Between two attempts is said why the last one failed.
-            "retry": {"pauses": ["10s"], "thenEvery": "10s"},
         }),
         |name| {
             let guest = Guest::new(name).with_disks(DISKS);
@@ -44,11 +43,7 @@ fn what_stands_in_the_way_is_said_and_work_goes_on_when_it_is_gone() {
 
 fn a_full_pool_is_said_and_the_copy_goes_on_when_there_is_room(fleet: &mut Fleet) {
     // SPEC: PR-5, BI-2
-    Operator::until("the pool is said to be full", || {
-        told_of(fleet, NO_ROOM)
-            .to_lowercase()
-            .contains("no space left")
-    });
+    until_said_to_be_full(fleet);
     // The others do not suffer from it.
     let protected = |name: &str| phase(fleet, name) == "Protected";
     Operator::until("the others are protected", || {
@@ -64,11 +59,64 @@ fn a_full_pool_is_said_and_the_copy_goes_on_when_there_is_room(fleet: &mut Fleet
             <= 1
     });
 
+    give_room(fleet, "256m");
+    fleet.until_protected();
+    until_nothing_is_said(fleet);
+
+    // What was copied once does not come any further either, and goes on from where it was.
+    give_room(fleet, &format!("{}k", used(fleet) + 64));
+    until_said_to_be_full(fleet);
+    let known = newest_point(fleet);
+    give_room(fleet, "256m");
+    Operator::until("there is another point", || newest_point(fleet) != known);
+    until_nothing_is_said(fleet);
+    fleet.watcher.is_content();
+}
+
+fn until_said_to_be_full(fleet: &Fleet) {
+    Operator::until("the pool is said to be full", || {
+        let said = failing(fleet, NO_ROOM).unwrap_or_default().to_lowercase();
+        said.contains("no space left")
+    });
+}
+
+fn until_nothing_is_said(fleet: &Fleet) {
+    Operator::until("changes arrive again", || failing(fleet, NO_ROOM).is_none());
+}
+
+/// Why changes of a machine do not arrive.
+fn failing(fleet: &Fleet, name: &str) -> Option<String> {
+    let machine = machine(fleet, name)?;
+    let conditions = machine["status"]["conditions"].as_array()?;
+    let failing = |one: &&Value| one["type"] == "ReplicationFailing";
+    let message = conditions.iter().find(failing)?["message"].as_str()?;
+    Some(message.to_owned())
+}
+
+fn give_room(fleet: &Fleet, size: &str) {
     let mut mount = fleet.site(Side::Secondary).command("mount").unwrap();
     let folder = fleet.movers().copies(Side::Secondary, NO_ROOM);
-    output(mount.args(["-o", "remount,size=256m"]).arg(folder));
-    fleet.until_protected();
-    fleet.watcher.is_content();
+    let options = format!("remount,size={size}");
+    output(mount.args(["-o", &options]).arg(folder));
+}
+
+/// The mover's record lies where only the site sees it.
+fn newest_point(fleet: &Fleet) -> Value {
+    let mut cat = fleet.site(Side::Secondary).command("cat").unwrap();
+    let folder = fleet.movers().copies(Side::Secondary, NO_ROOM);
+    let told = output(cat.arg(folder.join("machine.json")));
+    let record: Value = serde_json::from_slice(&told).unwrap();
+    let points = record["half"]["points"].as_array().unwrap();
+    points.last().unwrap()["at"].clone()
+}
+
+/// Kibibytes of the pool that are in use.
+fn used(fleet: &Fleet) -> u64 {
+    let mut df = fleet.site(Side::Secondary).command("df").unwrap();
+    let folder = fleet.movers().copies(Side::Secondary, NO_ROOM);
+    let told = output(df.args(["--block-size=1K", "--output=used"]).arg(folder));
+    let told = String::from_utf8(told).unwrap();
+    told.split_whitespace().last().unwrap().parse().unwrap()
 }
 
 /// The mover that froze it dies before it thaws it.
@@ -121,9 +169,10 @@ fn a_guest_that_does_not_shut_down_stays_where_it_is(fleet: &mut Fleet) {
 
 /// Its power is cut, and what it acknowledged is on its disks.
 fn a_guest_that_does_not_shut_down_is_fenced_where_that_is_declared(fleet: &mut Fleet) {
-    // SPEC: FO-2, SA-2
+    // SPEC: FO-2, PL-8, SA-2
     fleet.set_fencing(json!({"stopTimeout": "10s", "onStopTimeout": "Fence"}));
-    let run = fleet.go(DEAF, Side::Secondary, None);
+    // What a cancelled run was for is not begun again without a word.
+    let run = fleet.go(DEAF, Side::Secondary, Some(planned("this-time")));
     fleet
         .operator
         .until_phase(std::slice::from_ref(&run), "CommitPending");
@@ -144,10 +193,6 @@ fn phase(fleet: &Fleet, name: &str) -> String {
         .as_str()
         .unwrap_or_default()
         .to_owned()
-}
-
-fn told_of(fleet: &Fleet, name: &str) -> String {
-    machine(fleet, name).unwrap_or_default()["status"].to_string()
 }
 
 /// The files of a machine's copy, as the site sees them.

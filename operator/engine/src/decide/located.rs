@@ -110,16 +110,7 @@ mod tests {
         let off = seen(Power::Off);
         let serving = Serving::of([&off, &off]);
         let link = |state| Observed::Seen {
-            value: Link {
-                towards: HERE,
-                state,
-                finalized: true,
-                pending_bytes: 0,
-                final_sync: None,
-                committed: None,
-                epoch: 4,
-                points: vec![],
-            },
+            value: Link::new(HERE, state),
             at: jiff::Timestamp::UNIX_EPOCH,
         };
         assert_eq!(serving.active(None, &link(LinkState::Paused)), Some(THERE));

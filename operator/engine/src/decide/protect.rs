@@ -128,11 +128,7 @@ pub fn protect(view: &ProtectView<'_>) -> ProtectStep {
         return step;
     }
     match failure.error.class {
-        ErrorClass::Retryable if view.now.timestamp() < failure.retry_at => {
-            Wait(WaitReason::Retry {
-                at: failure.retry_at,
-            })
-        }
+        ErrorClass::Retryable if view.now.timestamp() < failure.retry_at => Wait(failure.retry()),
         ErrorClass::Retryable => step,
         ErrorClass::Terminal | ErrorClass::Unsupported => Happened(MachineEvent::Failed),
     }
@@ -320,18 +316,8 @@ mod tests {
     use crate::lifecycle::MACHINE;
 
     fn link(state: LinkState) -> Observed<Link> {
-        let value = Link {
-            towards: SiteRole::Secondary,
-            state,
-            finalized: false,
-            pending_bytes: 0,
-            final_sync: None,
-            committed: None,
-            epoch: 0,
-            points: vec![],
-        };
         Observed::Seen {
-            value,
+            value: Link::new(SiteRole::Secondary, state),
             at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -318,14 +318,9 @@ mod tests {
     fn a_commit_is_proven_by_the_replicator() {
         // SPEC: FO-6, SA-11
         let link = |state, towards, committed| Link {
-            towards,
-            state,
-            finalized: true,
-            pending_bytes: 0,
-            final_sync: None,
             committed,
             epoch: 4,
-            points: vec![],
+            ..Link::new(towards, state)
         };
         let away = SiteRole::Secondary;
         let proven = |link: &Link| proven_committed(Some(link), away, 4);

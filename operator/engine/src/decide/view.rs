@@ -11,6 +11,7 @@ use drover_world::{Effect, ErrorClass, FabricError, Instance, Link, Observed};
 use jiff::Timestamp;
 
 use super::standing::Standing;
+use super::wait::WaitReason;
 
 /// What is seen of one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,14 @@ impl Failure {
             attempts,
             at,
             retry_at: at.checked_add(pause).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// The wait until the next request is due.
+    pub(super) fn retry(&self) -> WaitReason {
+        WaitReason::Retry {
+            at: self.retry_at,
+            error: self.error.message.clone(),
         }
     }
 }

@@ -77,6 +77,8 @@ pub enum WaitReason {
     Retry {
         /// When.
         at: Timestamp,
+        /// What went wrong the last time.
+        error: String,
     },
     /// No recovery point matches the choice (FO-4).
     RecoveryPoint,
@@ -238,7 +240,7 @@ impl fmt::Display for WaitReason {
             }
             Self::Healthy => f.write_str("the machine starts"),
             Self::Fence => f.write_str("no fence of the source is confirmed"),
-            Self::Retry { at } => write!(f, "it is tried again at {at}"),
+            Self::Retry { at, error } => write!(f, "{error}; it is tried again at {at}"),
             Self::RecoveryPoint => f.write_str("no recovery point matches the choice"),
             Self::CommonPoint => {
                 f.write_str("its consistency group has no common recovery point yet")

@@ -140,14 +140,9 @@ fn protected() -> Sight {
         }),
         drill: seen(Instance::ABSENT),
         link: seen(Link {
-            towards: SiteRole::Secondary,
-            state: LinkState::Replicating,
             finalized: true,
-            pending_bytes: 0,
-            final_sync: None,
-            committed: None,
-            epoch: 0,
             points: vec![point(0)],
+            ..Link::new(SiteRole::Secondary, LinkState::Replicating)
         }),
         fenced: None,
     }

@@ -237,7 +237,8 @@ fn a_recoverable_error_is_retried_after_its_pause() {
     assert_eq!(
         wait.reason,
         WaitReason::Retry {
-            at: bench.now + SignedDuration::from_secs(60)
+            at: bench.now + SignedDuration::from_secs(60),
+            error: "it did not work".into(),
         }
     );
     bench.now += SignedDuration::from_secs(60);

@@ -22,14 +22,9 @@ struct Moved {
 
 fn link(state: LinkState, towards: SiteRole) -> Observed<Link> {
     seen(Link {
-        towards,
-        state,
         finalized: true,
-        pending_bytes: 0,
-        final_sync: None,
-        committed: None,
         epoch: 2,
-        points: vec![],
+        ..Link::new(towards, state)
     })
 }
 

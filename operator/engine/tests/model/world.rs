@@ -97,10 +97,7 @@ impl Machine {
 
     pub fn link_seen(&self) -> Link {
         Link {
-            towards: self.towards,
-            state: self.link,
             finalized: true,
-            pending_bytes: 0,
             final_sync: self.final_sync,
             committed: self.committed,
             epoch: self.link_epoch,
@@ -110,6 +107,7 @@ impl Machine {
                 app_consistent: true,
                 processed: true,
             }],
+            ..Link::new(self.towards, self.link)
         }
     }
 

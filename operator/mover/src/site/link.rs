@@ -392,13 +392,13 @@ impl Site {
                 Self::seal(described.disks.iter().map(|disk| &disk.path)).ok()
             })
         };
-        let pending = self.live().get(machine).map_or(0, |live| live.pending);
+        let live = self.live().get(machine).cloned().unwrap_or_default();
         Some(HalfSeen {
             sites: half.terms.sites.clone(),
             subject: half.subject.clone(),
             role: half.role,
             turn: half.turn,
-            link: half.link(pending),
+            link: half.link(live.pending, live.trouble),
             seal,
         })
     }

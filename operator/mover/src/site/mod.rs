@@ -116,6 +116,8 @@ struct Live {
     apart: bool,
     /// What was found to be missing here, and did not arrive yet.
     pending: u64,
+    /// Why it did not arrive when that was tried last.
+    trouble: Option<String>,
     /// The other side has a whole copy of what was lent since this process started.
     lent: bool,
     /// It ran when this process was started last, and is off since.

@@ -85,8 +85,27 @@ impl Site {
             })
     }
 
-    /// Brings over what machines have, of one instant.
+    /// Brings over what machines have, of one instant; while that fails, whoever looks learns why.
     pub(super) async fn pull(
+        self: &Arc<Self>,
+        machines: &[MachineName],
+        what: What,
+        percent: &Percent,
+    ) -> Result<(), FabricError> {
+        let brought = self.bring_all(machines, what, percent).await;
+        let trouble = brought.as_ref().err().map(|error| error.message.clone());
+        for machine in machines {
+            self.live()
+                .entry(machine.clone())
+                .or_default()
+                .trouble
+                .clone_from(&trouble);
+        }
+        self.store.touch();
+        brought
+    }
+
+    async fn bring_all(
         self: &Arc<Self>,
         machines: &[MachineName],
         what: What,
@@ -140,7 +159,6 @@ impl Site {
             }
             self.thin(machine).await?;
         }
-        self.store.touch();
         failed.map_or(Ok(()), Err)
     }
 

@@ -348,7 +348,7 @@ impl<'a> Case<'a> {
         let mut at: Option<Timestamp> = None;
         let mut sooner = |instant: Timestamp| at = Some(at.map_or(instant, |at| at.min(instant)));
         match wait {
-            Some(WaitReason::Retry { at }) => sooner(*at),
+            Some(WaitReason::Retry { at, .. }) => sooner(*at),
             Some(WaitReason::ResyncWindow { opens }) => sooner(*opens),
             Some(WaitReason::FirstCopy { begins }) => sooner(*begins),
             // Who of the group is the last to get there is not heard of here.

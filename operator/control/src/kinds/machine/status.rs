@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drover_api::conditions::{PROTECTED, RPO_EXCEEDED};
+use drover_api::conditions::{PROTECTED, REPLICATION_FAILING, RPO_EXCEEDED};
 use drover_api::value::Duration as ApiDuration;
 use drover_api::{InstanceSeen, MachinePhase, ProtectedMachineStatus, ReplicationSeen};
 use drover_engine::decide::WaitReason;
@@ -76,6 +76,10 @@ impl Case<'_> {
         }
         if self.split() {
             conditions.stalled("SplitBrain", "the machine runs at both sites");
+        }
+        match self.link.seen().and_then(|link| link.trouble.as_deref()) {
+            Some(why) => conditions.set(REPLICATION_FAILING, Status::True, "NotArrived", why),
+            None => conditions.clear(REPLICATION_FAILING),
         }
         let protected = phase.is_protected();
         conditions.set(PROTECTED, Status::of(protected), &reason, "");

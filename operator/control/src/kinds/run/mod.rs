@@ -295,7 +295,7 @@ async fn carry_out(
                 outcomes.push((position, machine));
             }
             MachineStep::Ensure(effect) => effects::ask(context, key, run, state, position, effect),
-            MachineStep::Wait(wait) => state.stick(position, &wait),
+            MachineStep::Wait(wait) => state.stick(&wait),
             MachineStep::Rest => {}
         }
     }
@@ -395,7 +395,7 @@ fn wake_later(
     let mut sooner = |instant: Timestamp| at = at.min(instant.max(now));
     for wait in waits {
         match &wait.reason {
-            WaitReason::Retry { at } => sooner(*at),
+            WaitReason::Retry { at, .. } => sooner(*at),
             WaitReason::Soak { until } => sooner(*until),
             _ => {}
         }

@@ -188,17 +188,17 @@ const REASONS: usize = 8;
 
 impl RunState {
     /// Notes that a machine waits for somebody, or that its request failed.
-    pub(crate) fn stick(&mut self, position: usize, wait: &Wait) {
+    pub(crate) fn stick(&mut self, wait: &Wait) {
         let retries = matches!(wait.reason, WaitReason::Retry { .. });
         if !retries && matches!(wait.reason.releaser(), Releaser::Progress | Releaser::Time) {
             return;
         }
         // The instant of a retry differs from machine to machine; what failed does not.
-        let reason = match (&wait.reason, self.failures.get(&position)) {
-            (WaitReason::Retry { .. }, Some(failure)) => WaitReason::Mending {
-                error: failure.error.message.clone(),
+        let reason = match &wait.reason {
+            WaitReason::Retry { error, .. } => WaitReason::Mending {
+                error: error.clone(),
             },
-            (reason, _) => reason.clone(),
+            reason => reason.clone(),
         };
         let known = self
             .stuck

@@ -50,9 +50,7 @@ pub fn machine(view: &RunView<'_>, index: usize) -> MachineStep {
         return step;
     };
     match failure.error.class {
-        ErrorClass::Retryable if view.now < failure.retry_at => wait(WaitReason::Retry {
-            at: failure.retry_at,
-        }),
+        ErrorClass::Retryable if view.now < failure.retry_at => wait(failure.retry()),
         ErrorClass::Retryable => step,
         ErrorClass::Terminal | ErrorClass::Unsupported => {
             case.refused(effect, &failure.error.message)

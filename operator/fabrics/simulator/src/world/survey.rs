@@ -98,6 +98,7 @@ impl World {
             committed: link.committed,
             epoch: link.epoch,
             points: self.points_seen(id),
+            trouble: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod decide;
 mod local;
 #[cfg(feature = "mover")]
 mod mover;
+mod review;
 mod serve;
 mod set;
 mod simulate;
@@ -25,6 +26,7 @@ pub use decide::*;
 pub use local::*;
 #[cfg(feature = "mover")]
 pub use mover::*;
+pub use review::*;
 pub use serve::*;
 pub use set::*;
 pub use simulate::*;
@@ -35,7 +37,8 @@ const EXIT_CODES: &str = "\
 Exit codes, the same for every command:
   0  all is well
   1  it could not be done, or what was read is wrong
-  2  it was done, and there is something to see (`plan`: a run would start)
+  2  it was done, and there is something to see (`plan`: a run would start;
+     `diff`: the change is not harmless)
 
 Data goes to standard output, everything else to standard error. Colour is used
 on a terminal only, and not when NO_COLOR is set.";
@@ -43,7 +46,7 @@ on a terminal only, and not when NO_COLOR is set.";
 /// Disaster recovery as code
 ///
 /// Sites, protection groups, network mappings and recovery plans are declared in manifests, as for
-/// Kubernetes. `validate`, `plan` and `graph` read manifests from files and need no cluster; `apply` and
+/// Kubernetes. `validate`, `plan`, `diff` and `graph` read manifests from files and need no cluster; `apply` and
 /// those after it speak to one, or to Drover's own API, which `up` brings.
 #[derive(Debug, Parser)]
 #[command(name = "drover", version, styles = STYLES)]
@@ -90,6 +93,8 @@ pub enum Command {
     Plan(Plan),
     /// Live a run through on simulated sites, without touching anything
     Simulate(Simulate),
+    /// Say what a change of manifests means
+    Diff(Diff),
     /// Draw the order between the groups of recovery plans
     Graph(Graph),
     /// Say what a kind or a field means, and what it may be

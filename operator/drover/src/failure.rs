@@ -128,6 +128,46 @@ pub enum Failure {
         /// What would lift it.
         hint: String,
     },
+    /// There is no such revision.
+    #[error("there is no revision {name}")]
+    NoSuchRevision {
+        /// What was asked for.
+        name: String,
+        /// What may help.
+        hint: String,
+    },
+    /// The texts of one side of a change are wrong.
+    #[error("{which} cannot be read: {name}: {summary}")]
+    UnreadableSide {
+        /// `BASE` or `HEAD`.
+        which: &'static str,
+        /// What the side is called.
+        name: String,
+        /// What was read, and how much of it is wrong.
+        summary: String,
+    },
+    /// A review policy is wrong.
+    #[error("{} is no review policy", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        why: Why,
+        /// What may help.
+        hint: String,
+    },
+    /// A repository cannot be read.
+    #[error("cannot {doing}")]
+    Repository {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        #[source]
+        why: Why,
+        /// What may help.
+        hint: Option<String>,
+    },
     /// Nobody is there who could confirm.
     #[error("this asks for a confirmation, and standard input is no terminal")]
     NobodyConfirms,
@@ -169,11 +209,19 @@ impl Failure {
             Self::NoSuchPlan { hint, .. }
             | Self::NoSuchKind { hint, .. }
             | Self::NoSuchObject { hint, .. }
+            | Self::NoSuchRevision { hint, .. }
+            | Self::Policy { hint, .. }
             | Self::Refused { hint, .. } => hint,
             Self::NoCluster(_) => {
                 "name a kubeconfig with --kubeconfig or KUBECONFIG; `drover up` writes one"
             }
-            Self::Cluster { hint, .. } => return hint.clone(),
+            Self::Cluster { hint, .. } | Self::Repository { hint, .. } => return hint.clone(),
+            Self::UnreadableSide { which: "BASE", .. } => {
+                "compare with a revision that can be read; HEAD may be what mends it"
+            }
+            Self::UnreadableSide { .. } => {
+                "mend the errors above; `drover validate` shows them too"
+            }
             Self::NotReviewed { .. } => "`drover plan --out FILE` writes one",
             Self::NobodyConfirms => "look at what it would do, then give --yes",
             Self::Plan {

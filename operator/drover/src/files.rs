@@ -66,13 +66,42 @@ pub fn read(paths: &[PathBuf]) -> Result<Files, Failure> {
             reader.named(path)?;
         }
     }
-    Ok(reader.found)
+    Ok(Files {
+        files: reader.collector.files,
+        links: reader.links,
+    })
+}
+
+/// Texts, as many and as long as may be held.
+#[derive(Debug, Default)]
+pub struct Collector {
+    /// What was collected.
+    pub files: Vec<File>,
+    total: usize,
+}
+
+impl Collector {
+    /// One more.
+    ///
+    /// # Errors
+    /// When that is too much.
+    pub fn add(&mut self, name: String, text: Vec<u8>) -> Result<(), Failure> {
+        self.total = self.total.saturating_add(text.len());
+        if self.total > MAX_TOTAL_BYTES {
+            return Err(Failure::TooMuch);
+        }
+        if self.files.len() >= MAX_FILES {
+            return Err(Failure::TooManyFiles);
+        }
+        self.files.push(File { name, text });
+        Ok(())
+    }
 }
 
 #[derive(Default)]
 struct Reader {
-    found: Files,
-    total: usize,
+    collector: Collector,
+    links: Vec<PathBuf>,
     /// Whether paths may overlap, so that a file could be read twice.
     once: bool,
     seen: BTreeSet<PathBuf>,
@@ -87,7 +116,7 @@ impl Reader {
         self.stdin = true;
         let mut text = Vec::new();
         bounded(io::stdin().lock(), &mut text).map_err(Failure::Stdin)?;
-        self.add("<stdin>".to_owned(), text)
+        self.collector.add("<stdin>".to_owned(), text)
     }
 
     /// What a person named is read whatever it is called.
@@ -139,7 +168,7 @@ impl Reader {
     /// where it came from.
     fn link(&mut self, path: PathBuf) -> Result<(), Failure> {
         match fs::metadata(&path) {
-            Ok(target) if target.is_dir() => self.found.links.push(path),
+            Ok(target) if target.is_dir() => self.links.push(path),
             Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path)?,
             Err(source) if is_manifest(&path) => return Err(cannot_read(&path, source)),
             Ok(_) | Err(_) => {}
@@ -162,19 +191,8 @@ impl Reader {
             text.reserve_exact(size.min(MAX_SOURCE_BYTES).saturating_add(1));
         }
         bounded(handle, &mut text).map_err(failed)?;
-        self.add(path.to_string_lossy().into_owned(), text)
-    }
-
-    fn add(&mut self, name: String, text: Vec<u8>) -> Result<(), Failure> {
-        self.total = self.total.saturating_add(text.len());
-        if self.total > MAX_TOTAL_BYTES {
-            return Err(Failure::TooMuch);
-        }
-        if self.found.files.len() >= MAX_FILES {
-            return Err(Failure::TooManyFiles);
-        }
-        self.found.files.push(File { name, text });
-        Ok(())
+        self.collector
+            .add(path.to_string_lossy().into_owned(), text)
     }
 }
 
@@ -183,7 +201,8 @@ fn bounded(from: impl io::Read, into: &mut Vec<u8>) -> io::Result<usize> {
     from.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(into)
 }
 
-fn is_manifest(path: &Path) -> bool {
+/// Whether a file of this name may hold manifests.
+pub fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| {
         EXTENSIONS

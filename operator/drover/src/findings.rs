@@ -90,7 +90,8 @@ pub fn name(object: &Object) -> String {
     }
 }
 
-fn path(path: &problem::FieldPath) -> FieldPath {
+/// A path of the engine as the loader has it.
+pub fn path(path: &problem::FieldPath) -> FieldPath {
     let steps = path.segments().iter().map(|segment| match segment {
         Segment::Field(name) => Step::Key((*name).to_owned()),
         Segment::Index(index) => Step::Index(*index),

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
 //! [`files`] to [`findings`] are the way from paths to what is wrong, [`policies`] are rules of a house, [`formats`] writes
-//! what was found for forges and pipelines, [`plans`] shows what a run would do, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
+//! what was found for forges and pipelines, [`plans`] shows what a run would do, [`reviews`] what a change means, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`up`] brings an API and an
 //! operator of its own, [`demo`] shows them at work, [`serve`] is the operator for a cluster, and everything that is said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
@@ -26,6 +26,7 @@ mod plans;
 mod policies;
 mod report;
 mod reports;
+mod reviews;
 mod serve;
 mod signals;
 mod simulations;

@@ -4,6 +4,7 @@ use drover_api::Object;
 use drover_engine::check::{self, check};
 use drover_engine::declared::Declared;
 use drover_engine::members::Inventories;
+use drover_engine::problem::Problem;
 use drover_manifest::{Diagnostic, Options, Origin, Source, drover_kinds, load};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -62,24 +63,35 @@ impl<'f> Manifests<'f> {
     /// # Errors
     /// When there is nothing of Drover's in them, neither right nor wrong.
     pub fn load(files: &'f [File]) -> Result<Self, Failure> {
-        let sources: Vec<Source<'f>> = files.iter().map(File::source).collect();
-        let loaded = load(&sources, &drover_kinds(), &Options::default());
-        if loaded.objects.is_empty() && loaded.diagnostics.is_empty() {
+        let manifests = Self::of(files);
+        if manifests.is_empty() {
             return Err(Failure::NoManifests(names(files)));
         }
+        Ok(manifests)
+    }
+
+    /// Whether there is nothing of Drover's in them, neither right nor wrong.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// Reads the texts, whatever is in them.
+    pub fn of(files: &'f [File]) -> Self {
+        let sources: Vec<Source<'f>> = files.iter().map(File::source).collect();
+        let loaded = load(&sources, &drover_kinds(), &Options::default());
         let (objects, origins) = loaded
             .objects
             .into_iter()
             .map(|declared| (declared.object, declared.origin))
             .unzip();
-        Ok(Self {
+        Self {
             sources,
             objects,
             origins,
             unreadable: loaded.diagnostics,
             ignored: loaded.ignored,
             documents: loaded.documents,
-        })
+        }
     }
 
     /// Everything that is wrong. What objects mean together is only asked when all of them could be
@@ -93,15 +105,40 @@ impl<'f> Manifests<'f> {
         let mut problems = self.unreadable.clone();
         let checked = !problems.iter().any(Diagnostic::is_error);
         if checked {
-            let options = check::Options {
-                now: Some(now),
-                ..check::Options::default()
-            };
-            let found = check(declared, inventories, &options);
+            let found = Self::problems(declared, inventories, now);
             problems.extend(findings::placed(found, self));
             findings::sort(&mut problems);
         }
         self.findings(problems, checked)
+    }
+
+    /// What is wrong with what objects mean together, before its places are known.
+    pub fn problems(
+        declared: &Declared<'_>,
+        inventories: &Inventories,
+        now: Timestamp,
+    ) -> Vec<Problem> {
+        let options = check::Options {
+            now: Some(now),
+            ..check::Options::default()
+        };
+        check(declared, inventories, &options)
+    }
+
+    /// The files that hold objects of Drover.
+    pub fn ours(&self) -> impl Iterator<Item = &'f str> {
+        let origins = self.origins.iter();
+        origins.filter_map(|origin| Some(self.sources.get(origin.source as usize)?.name))
+    }
+
+    /// Objects of other tools.
+    pub fn ignored(&self) -> usize {
+        self.ignored
+    }
+
+    /// What is doubtful about the texts, where nothing is wrong with them.
+    pub fn doubts(&self) -> &[Diagnostic] {
+        &self.unreadable
     }
 
     fn findings(&self, problems: Vec<Diagnostic>, checked: bool) -> Findings {

@@ -30,7 +30,7 @@ pub type ByName<'a, T> = BTreeMap<(&'a str, &'a str), Entry<'a, T>>;
 /// The declared resources, indexed by name. Kinds that Drover makes itself are not declarations and
 /// are left out. Of two objects of one name the first counts; that there are two is the loader's to
 /// say.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Declared<'a> {
     /// Sites by name.
     pub sites: BTreeMap<&'a str, Entry<'a, Site>>,

@@ -34,7 +34,7 @@ mod render;
 mod report;
 mod scalar;
 mod schema;
-mod secret;
+pub mod secret;
 mod split;
 mod suggest;
 mod syntax;

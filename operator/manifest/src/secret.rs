@@ -5,7 +5,7 @@
 
 /// Whether a document may hold secrets: it has a PEM block, or one of its lines says `kind: Secret`
 /// or some other kind with that word in it (`SealedSecret`, `SecretList`).
-pub(crate) fn may_hold_secrets(document: &[u8]) -> bool {
+pub fn may_hold_secrets(document: &[u8]) -> bool {
     if document.windows(PEM.len()).any(|window| window == PEM) {
         return true;
     }
@@ -68,7 +68,7 @@ pub(crate) fn names_secret(field: &str) -> bool {
 
 /// The source line with the value of every field that [`names_secret`] replaced by `*`, one for
 /// each character, so that a caret stays where it was.
-pub(crate) fn mask(line: &str) -> String {
+pub fn mask(line: &str) -> String {
     let mut masked = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(colon) = rest.find(':') {

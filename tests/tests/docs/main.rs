@@ -6,6 +6,7 @@
 mod checks;
 mod kinds;
 mod lifecycle;
+mod meanings;
 mod metrics;
 
 use std::{
@@ -26,6 +27,7 @@ fn what_is_checked_in_is_what_the_code_says() {
     let mut made: BTreeMap<String, String> = kinds::pages();
     made.insert("checks.md".to_owned(), checks::page());
     made.insert("lifecycle.md".to_owned(), lifecycle::page());
+    made.insert("meanings.md".to_owned(), meanings::page());
     made.insert("metrics.md".to_owned(), metrics::page());
     if env::var_os("DROVER_UPDATE").is_some() {
         fs::create_dir_all(docs.join("kinds")).unwrap();
@@ -67,6 +69,7 @@ fn what_pages_link_to_is_there() {
         "docs",
         "docs/kinds",
         "examples",
+        "examples/ci",
         "examples/pairs",
         "examples/quickstart",
         "examples/large",

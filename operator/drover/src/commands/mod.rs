@@ -8,6 +8,7 @@ mod decide;
 mod delete;
 mod demo;
 mod describe;
+mod diff;
 mod events;
 mod explain;
 mod get;
@@ -47,6 +48,7 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Validate(arguments) => validate::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, output),
         Command::Simulate(arguments) => simulate::run(&arguments, output),
+        Command::Diff(arguments) => diff::run(&arguments, output),
         Command::Graph(arguments) => graph::run(&arguments, output),
         Command::Explain(arguments) => explain::run(&arguments, output),
         Command::Set(arguments) => set::run(&arguments, output),

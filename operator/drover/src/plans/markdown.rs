@@ -248,12 +248,16 @@ fn foot(rows: &[Row]) -> String {
 
 /// Text that neither ends a cell nor begins markup, and is not longer than a cell should be.
 pub fn escaped(text: &str) -> String {
+    match text.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}…", unmarked(&text[..end])),
+        None => unmarked(text),
+    }
+}
+
+/// Text that begins no markup.
+pub fn unmarked(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for (position, each) in text.chars().enumerate() {
-        if position == CELL {
-            escaped.push('…');
-            break;
-        }
+    for each in text.chars() {
         match each {
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => {
                 escaped.push('\\');
@@ -272,7 +276,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// A sentence of Drover's, in which names stand between backticks.
-fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {
         return escaped(text);

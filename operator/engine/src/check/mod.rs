@@ -30,7 +30,7 @@ mod selectors;
 mod subnets;
 mod tenants;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod windows;

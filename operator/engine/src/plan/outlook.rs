@@ -212,6 +212,16 @@ pub(super) fn intent(plan: &RecoveryPlanSpec, to: SiteRole) -> Intent {
     }
 }
 
+/// What a run of the whole plan to this side is like, whatever is requested.
+pub(super) fn standing(plan: &RecoveryPlanSpec, to: SiteRole) -> Intent {
+    let rule = standing_rule(plan, Direction::towards(to));
+    Intent {
+        to,
+        failover: rule.map_or(Failover::Planned, of_rule),
+        scope: Scope::Plan,
+    }
+}
+
 /// How a run in this direction goes, and by which word: the request, else the standing rule, else
 /// planned.
 fn asked_for(plan: &RecoveryPlanSpec, direction: Direction) -> (Failover, Authority) {

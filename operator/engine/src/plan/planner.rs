@@ -55,6 +55,15 @@ impl<'a> Planner<'a> {
         Ok(outlook::intent(self.spec(id)?, to))
     }
 
+    /// What a run of this plan to that side is like when no request says otherwise: by the standing rule,
+    /// else planned. For comparing two declarations.
+    ///
+    /// # Errors
+    /// When the plan is not declared.
+    pub fn standing(&self, id: &PlanId, to: SiteRole) -> Result<Intent, PlanError> {
+        Ok(outlook::standing(self.spec(id)?, to))
+    }
+
     /// The declared plan.
     pub(super) fn spec(&self, id: &PlanId) -> Result<&'a RecoveryPlanSpec, PlanError> {
         let key = (id.namespace.as_str(), id.name.as_str());

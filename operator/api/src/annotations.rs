@@ -10,6 +10,12 @@ pub const SUSPEND: &str = "drover.dev/suspend";
 pub const RECONCILE_NOW: &str = "drover.dev/reconcile-now";
 /// On a protected machine: resynchronise now, outside of its policy's window.
 pub const RESYNC_NOW: &str = "drover.dev/resync-now";
+/// On a plan: the revision of the manifests that declare it, for the record of its runs. A commit, as a rule.
+pub const REVISION: &str = "drover.dev/revision";
+/// On a run, by Drover: the drill that it carries out.
+pub const DRILL: &str = "drover.dev/drill";
+/// On a run, by Drover: the uid of that drill. One of the same name made later is another.
+pub const DRILL_UID: &str = "drover.dev/drill-uid";
 
 /// Annotations as objects have them.
 pub type Annotations = BTreeMap<String, String>;
@@ -29,6 +35,14 @@ pub fn asked_now(annotations: &Annotations, answered: Option<&str>) -> Option<St
     (Some(asked.as_str()) != answered).then_some(asked)
 }
 
+/// The revision of the manifests that an object was declared with, where that is known.
+pub fn revision(annotations: &Annotations) -> Option<String> {
+    let revision = annotations.get(REVISION)?.trim();
+    // A run holds no more of it.
+    let revision: String = revision.chars().take(256).collect();
+    (!revision.is_empty()).then_some(revision)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +58,19 @@ mod tests {
         assert!(is_suspended(&of(SUSPEND, "until the audit is over")));
         assert!(!is_suspended(&of(SUSPEND, "false")));
         assert!(!is_suspended(&Annotations::new()));
+    }
+
+    #[test]
+    fn a_revision_is_what_is_written_and_fits_into_a_run() {
+        // SPEC: RD-5
+        assert_eq!(revision(&Annotations::new()), None);
+        assert_eq!(revision(&of(REVISION, " ")), None);
+        assert_eq!(
+            revision(&of(REVISION, "4f1d2c\n")).as_deref(),
+            Some("4f1d2c")
+        );
+        let long = revision(&of(REVISION, &"é".repeat(1000))).unwrap();
+        assert_eq!(long.chars().count(), 256);
     }
 
     #[test]

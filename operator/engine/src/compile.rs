@@ -2,11 +2,12 @@
 //!
 //! What is compiled is what was reviewed: the run names everything that it will do, and its digest is
 //! that of all of it. Numbers that differ from one compilation to the next without changing what is
-//! done (the run's number, its epoch, the forecast) are not part of the digest.
+//! done (the run's number, its epoch, the forecast), and what was aimed at, are not part of the digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use drover_api::annotations::revision;
 use drover_api::common::{
     Direction, FailoverType, PlanRef, RecoveryPointChoice, RecoveryPointType, RunKind, SiteRole,
     SourceStop, Unfenced,
@@ -428,7 +429,16 @@ impl Compiler<'_> {
             location: location.map_or_else(FailbackLocation::default, |f| f.location.clone()),
             limits: limits(plan, self.resolved.source, self.resolved.target),
             forecast: self.order.forecast.clone(),
+            objectives: plan.objectives.clone(),
+            revision: self.revision(),
         }
+    }
+
+    fn revision(&self) -> Option<String> {
+        let plan = self.order.plan;
+        let key = (plan.namespace.as_str(), plan.name.as_str());
+        let declared = self.planner.declared.plans.get(&key)?;
+        revision(declared.object.metadata.annotations.as_ref()?)
     }
 
     fn approvals(&self) -> Option<u32> {
@@ -534,17 +544,25 @@ fn count(of: usize) -> u32 {
     u32::try_from(of).unwrap_or(u32::MAX)
 }
 
-/// The digest of what a run does.
-///
-/// The canonical form is JSON with the fields of every object sorted by name.
-pub fn digest(run: &RecoveryRunSpec, machines: &[MachineRunSpec]) -> String {
-    let same = RecoveryRunSpec {
+/// What a run does: without what differs from one compilation to the next and changes nothing about it,
+/// and without what only its evidence needs.
+pub fn substance(run: &RecoveryRunSpec) -> RecoveryRunSpec {
+    RecoveryRunSpec {
         number: 0,
         epoch: 0,
         digest: String::new(),
         forecast: None,
+        objectives: None,
+        revision: None,
         ..run.clone()
-    };
+    }
+}
+
+/// The digest of what a run does.
+///
+/// The canonical form is JSON with the fields of every object sorted by name.
+pub fn digest(run: &RecoveryRunSpec, machines: &[MachineRunSpec]) -> String {
+    let same = substance(run);
     // Types of this workspace serialise; where one did not, the digest would be that of nothing and
     // match no reviewed one.
     let run = serde_json::to_value(same).unwrap_or_default();

@@ -343,6 +343,7 @@ impl Life<'_> {
                 from: shape.source(),
             },
             decisions: &decisions,
+            unauthenticated: true,
             actions: &self.reports,
             intent_withdrawn: false,
             now: self.stage.clock.now(),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::failback_policy::{BetweenPhases, DataSync, FailbackLocation};
-use super::recovery_plan::{Commit, EstimateSource, Override};
-use super::run_decision::DecisionOutcome;
+use super::recovery_plan::{Commit, EstimateSource, Objectives, Override};
+use super::run_decision::{DecisionAction, DecisionOutcome};
 use super::site::OnStopTimeout;
 use crate::common::{
     Direction, FailoverType, PlanRef, RecoveryPointChoice, RunKind, SitePair, SiteRole, SourceStop,
@@ -108,6 +108,14 @@ pub struct RecoveryRunSpec {
     /// What was forecast when it was compiled (PL-5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<RunForecast>,
+    /// What the plan aimed at when it was compiled: what the run is measured against (PL-11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<Objectives>,
+    /// Revision of the manifests that were in force when it was compiled: what the plan's annotation
+    /// `drover.dev/revision` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub revision: Option<String>,
 }
 
 /// What a plan declared about where its machines should be, as a failover serves it (PL-8).
@@ -460,9 +468,19 @@ pub struct DecisionEntry {
     /// Name of the `RunDecision`.
     #[schemars(length(max = 253))]
     pub name: String,
+    /// What was decided; unset where an older Drover answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<DecisionAction>,
     /// Who took it.
     #[schemars(length(max = 253))]
     pub by: String,
+    /// Whether nobody checked who that is: so in the embedded mode.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unauthenticated: bool,
+    /// Why, in the words of who took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub why: Option<String>,
     /// Accepted or refused.
     pub outcome: DecisionOutcome,
     /// For a refusal: why, and what would lift it.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drover_api::{
-    DrillPhase, DrillResult, RecoveryDrill, RecoveryDrillStatus, RecoveryRun, RunPhase,
-};
+use drover_api::annotations::{DRILL, DRILL_UID};
+use drover_api::{DrillPhase, RecoveryDrill, RecoveryDrillStatus, RecoveryRun, RunPhase};
+use drover_engine::decide::drill_result;
 use drover_engine::lifecycle::RUN;
 use kube::ResourceExt;
 
@@ -14,7 +14,6 @@ use crate::cache::ObjectKey;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::declaration::Object;
-use crate::kinds::run::{DRILL, DRILL_UID};
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -139,17 +138,9 @@ fn follow(
         RunPhase::Standing => DrillPhase::Standing,
         _ => DrillPhase::Starting,
     };
-    if phase == RunPhase::Standing && status.result.is_none() {
-        let failed = run_status.machines.failed > 0 || actions_failed(run);
-        status.result = Some(if failed {
-            DrillResult::Failed
-        } else {
-            DrillResult::Passed
-        });
+    if status.result.is_none() {
+        status.result = drill_result(run);
         status.rto.clone_from(&run_status.rto);
-    }
-    if RUN.is_final(phase) && status.result.is_none() {
-        status.result = Some(DrillResult::Abandoned);
     }
     if let Some(expires) = status.expires
         && expires > now
@@ -175,12 +166,6 @@ fn follow(
         DrillPhase::Standing | DrillPhase::CleanedUp => conditions.ready(&reason, &result),
         _ => conditions.reconciling(&reason, &words),
     }
-}
-
-fn actions_failed(run: &RecoveryRun) -> bool {
-    let groups = run.status.iter().flat_map(|status| &status.record.groups);
-    let mut actions = groups.flat_map(|group| group.before.iter().chain(&group.after));
-    actions.any(|action| action.state == drover_api::ActionState::Failed)
 }
 
 /// The drill is deleted: it goes when nothing that it made is left.

@@ -4,6 +4,7 @@ use drover_api::common::Window;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use super::drilled::is_young_enough;
 use super::protect::opens;
 use crate::plan::Wait;
 
@@ -75,11 +76,7 @@ pub fn guarded(wait: &Wait, facts: &GuardFacts<'_>) -> Option<Guarded> {
             let Some(drill) = facts.last_green_drill else {
                 return Some(held("there was no green drill yet: run one".into(), None));
             };
-            let old = drill
-                .checked_add(not_older_than.as_std())
-                .unwrap_or(Timestamp::MAX)
-                < now;
-            old.then(|| Guarded {
+            (!is_young_enough(drill, not_older_than, now)).then(|| Guarded {
                 why: format!("the last green drill is older than {not_older_than}: run one"),
                 until: None,
             })

@@ -294,6 +294,8 @@ pub struct RunView<'a> {
     pub room: Room,
     /// Decisions about this run, oldest first.
     pub decisions: &'a [(&'a str, &'a RunDecisionSpec)],
+    /// Whether nobody checked who took them.
+    pub unauthenticated: bool,
     /// What came of actions that this process carried out.
     pub actions: &'a BTreeMap<ActionId, ActionReport>,
     /// Whether the declaration no longer wants what the run does (PL-8); for a drill, that it is to be

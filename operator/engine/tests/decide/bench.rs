@@ -85,6 +85,8 @@ pub fn spec(kind: RunKind, groups: &[u32]) -> RecoveryRunSpec {
             starts: 100,
         },
         forecast: None,
+        objectives: None,
+        revision: None,
     }
 }
 
@@ -215,6 +217,7 @@ impl Bench {
             standings: &standings,
             room: self.room,
             decisions: &decisions,
+            unauthenticated: false,
             actions: &self.reports,
             intent_withdrawn: self.intent_withdrawn,
             now: self.now,

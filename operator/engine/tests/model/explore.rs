@@ -239,6 +239,7 @@ impl Scenario {
             standings: &standings,
             room: Room::any(shape.source()),
             decisions: &decisions,
+            unauthenticated: false,
             actions: &BTreeMap::new(),
             intent_withdrawn: view.store.intent_withdrawn,
             now,

@@ -186,6 +186,8 @@ pub fn shape(layout: Layout, script: Script, epoch: u64) -> Shape {
             starts: 100,
         },
         forecast: None,
+        objectives: None,
+        revision: None,
     };
     let machines: Vec<MachineRunSpec> = layout
         .groups

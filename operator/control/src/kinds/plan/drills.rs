@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drover_api::annotations::SUSPEND;
+use drover_api::annotations::{DRILL, SUSPEND};
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::{ActualSite, RecoveryRun, RunIntent};
 use drover_engine::compile::{self, Compiled, Order, What};
@@ -15,7 +15,6 @@ use kube::ResourceExt;
 use super::{Case, Next, plan_id, words};
 use crate::cache::ObjectKey;
 use crate::context::Context;
-use crate::kinds::run::DRILL;
 use crate::kinds::whereabouts::whereabouts;
 use crate::write::WriteError;
 

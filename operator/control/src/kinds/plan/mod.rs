@@ -8,7 +8,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drover_api::annotations::is_suspended;
+use drover_api::annotations::{DRILL, is_suspended};
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::{Duration, MachineName};
 use drover_api::{
@@ -33,7 +33,7 @@ use crate::conditions::Conditions;
 use crate::context::{Context, Scripts};
 use crate::declaration::{Object, Snapshot};
 use crate::drivers::Shaped;
-use crate::kinds::run::{self, DRILL};
+use crate::kinds::run;
 use crate::kinds::whereabouts::{Whereabouts, whereabouts};
 use crate::queue::Key;
 use crate::write::WriteError;

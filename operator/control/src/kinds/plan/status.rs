@@ -8,9 +8,8 @@ use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED}
 use drover_api::{
     ActualSite, Consistency, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase,
 };
-use drover_engine::decide::Served;
+use drover_engine::decide::{Served, last_green_drill};
 use drover_engine::lifecycle::RUN;
-use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::schedule::Scheduled;
@@ -78,7 +77,9 @@ impl Case<'_> {
             .take(32)
             .filter_map(|run| run.name_any().parse().ok())
             .collect();
-        status.last_green_drill = self.last_green_drill(context).or(status.last_green_drill);
+        // Runs go with the history; what was known of them stays.
+        let green = last_green_drill(self.runs.iter().map(|run| &**run));
+        status.last_green_drill = green.map(|green| green.at).max(status.last_green_drill);
         if current.is_none() {
             status.forecast = self.forecast();
         }
@@ -96,24 +97,6 @@ impl Case<'_> {
         let mut plan = (**self.plan).clone();
         plan.status = Some(status);
         context.replace_status(plan).await.map(|_| ())
-    }
-
-    fn last_green_drill(&self, context: &Context) -> Option<Timestamp> {
-        let cache = context.cache();
-        let drills = cache.drills.in_namespace(&self.key.namespace);
-        drills
-            .filter(|(_, drill)| drill.spec.plan_ref.name.as_str() == &*self.key.name)
-            .filter_map(|(_, drill)| {
-                let status = drill.status.as_ref()?;
-                let passed = status.result == Some(drover_api::DrillResult::Passed);
-                let run = ObjectKey::new(&self.key.namespace, status.run.as_ref()?.as_str());
-                let stood = cache.runs.get(&run)?.status.as_ref()?.history.iter();
-                let stood = stood
-                    .rev()
-                    .find(|entry| entry.phase == RunPhase::Standing)?;
-                passed.then_some(stood.at)
-            })
-            .max()
     }
 
     /// What a run away from where the machines are would be.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use drover_api::annotations::{DRILL, DRILL_UID};
 use drover_api::common::{RetrySchedule, RunKind, SiteRole};
 use drover_api::{DrillPhase, RecoveryRun, RunDecisionSpec, RunRecord};
 use drover_engine::decide::{self, Failure, Room, RunView, Sight};
@@ -160,6 +161,7 @@ pub(crate) fn view<T>(
         standings: &state.standings,
         room: Room::any(state.shape.source()),
         decisions,
+        unauthenticated: context.settings.unauthenticated,
         actions: &state.reports,
         intent_withdrawn: withdrawn(context, run, state),
         now: context.clock.now(),
@@ -190,11 +192,6 @@ fn withdrawn(context: &Context, run: &RecoveryRun, state: &RunState) -> bool {
         }
     }
 }
-
-/// The drill that a run carries out: its name.
-pub(crate) const DRILL: &str = "drover.dev/drill";
-/// The uid of that drill: one of the same name made later is another.
-pub(crate) const DRILL_UID: &str = "drover.dev/drill-uid";
 
 /// Whether what a drill made is to go: it was deleted, it expired, or it is in the way.
 fn drill_ends(context: &Context, run: &RecoveryRun) -> bool {

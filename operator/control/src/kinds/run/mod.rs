@@ -29,7 +29,7 @@ use crate::write::WriteError;
 
 pub(crate) use create::create;
 pub(crate) use effects::asked_again;
-pub(crate) use looks::{DRILL, DRILL_UID, retries};
+pub(crate) use looks::retries;
 pub(crate) use state::{Asked, Inbox, RunState};
 
 /// Passes in one reconcile; whatever is left comes with the next, after other keys.

@@ -241,7 +241,10 @@ impl<'a> Draft<'a> {
             let result = decision::take(self, spec);
             self.record.decisions.push(DecisionEntry {
                 name: (*name).to_owned(),
+                action: Some(spec.action),
                 by: spec.by.clone(),
+                unauthenticated: self.view.unauthenticated,
+                why: spec.reason.clone(),
                 outcome: match result {
                     Ok(()) => DecisionOutcome::Accepted,
                     Err(_) => DecisionOutcome::Refused,

@@ -5,6 +5,7 @@ mod decide;
 mod local;
 #[cfg(feature = "mover")]
 mod mover;
+mod report;
 mod review;
 mod serve;
 mod set;
@@ -26,6 +27,7 @@ pub use decide::*;
 pub use local::*;
 #[cfg(feature = "mover")]
 pub use mover::*;
+pub use report::*;
 pub use review::*;
 pub use serve::*;
 pub use set::*;
@@ -113,7 +115,7 @@ pub enum Command {
     Events(Events),
     /// Delete objects, after saying what that means
     Delete(Delete),
-    /// Print the evidence of a run
+    /// Print the evidence of a run, a drill or a period
     Report(Report),
     /// Approve a manual step of a run, or a run before it begins
     Approve(Approve),

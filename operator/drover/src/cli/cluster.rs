@@ -29,6 +29,7 @@ Examples:
   drover apply .                               all manifests below this folder
   drover apply --dry-run server plans/         what would change
   drover apply --set shop --prune manifests/   remove what is no longer declared, too
+  drover apply --revision $(git rev-parse HEAD) .   runs have the commit in their evidence
 
 What was applied with `kubectl apply` can be applied with drover, and the other way round.
 
@@ -59,6 +60,10 @@ pub struct Apply {
     /// Delete what an earlier apply of the same set made and the manifests no longer hold
     #[arg(long, requires = "set")]
     pub prune: bool,
+    /// The revision of these manifests, such as their commit: it is kept with each plan, and its runs have
+    /// it in their evidence
+    #[arg(long, value_name = "REVISION", value_parser = crate::cluster::apply::revision)]
+    pub revision: Option<String>,
     /// Do not ask before something is deleted
     #[arg(short = 'y', long)]
     pub yes: bool,
@@ -253,44 +258,4 @@ pub struct Delete {
     /// Which cluster is meant.
     #[command(flatten)]
     pub target: Target,
-}
-
-const REPORT: &str = "\
-Examples:
-  drover report shop-7                     on the terminal
-  drover report shop-7 --format markdown   for an issue tracker
-  drover report shop-7 --format json       for the archive
-
-Exit codes:
-  0  it was printed
-  1  there is no such run";
-
-/// Print the evidence of a run
-///
-/// What was done, when, and who decided; how long each step took; which recovery points were used and
-/// what was lost; RTO and RPO reached, forecast and aimed at.
-#[derive(Debug, Args)]
-#[command(after_long_help = REPORT)]
-pub struct Report {
-    /// The run
-    #[arg(value_name = "RUN")]
-    pub run: String,
-    /// How it is printed
-    #[arg(short = 'o', long, value_enum, default_value_t, alias = "output")]
-    pub format: ReportFormat,
-    /// Which cluster is meant.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// How the evidence is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people
-    #[default]
-    Text,
-    /// For programs: a report of kind `RunReport`, version drover.dev/report/v1alpha1
-    Json,
-    /// For an issue tracker
-    Markdown,
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use drover_api::annotations::REVISION;
 use drover_api::{KINDS, KindInfo};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
@@ -164,10 +165,36 @@ fn dynamic(object: &Value) -> Result<DynamicObject, kube::Error> {
 
 /// Marks an object as one of a set.
 pub fn mark(object: &mut Written, set: &str) {
-    if !object.value["metadata"]["labels"].is_object() {
-        object.value["metadata"]["labels"] = json!({});
+    put(object, "labels", APPLIED_BY, set);
+}
+
+/// Says which revision of the manifests a plan is of. The others keep their peace: what a run was made of
+/// was applied with its plan, and an estate of thousands of objects must not change with each commit.
+pub fn revise(object: &mut Written, revision: &str) {
+    if object.info.kind == "RecoveryPlan" {
+        put(object, "annotations", REVISION, revision);
     }
-    object.value["metadata"]["labels"][APPLIED_BY] = json!(set);
+}
+
+fn put(object: &mut Written, of: &str, key: &str, value: &str) {
+    let map = &mut object.value["metadata"][of];
+    if !map.is_object() {
+        *map = json!({});
+    }
+    map[key] = json!(value);
+}
+
+/// A revision of manifests, as a run can keep it.
+///
+/// # Errors
+/// When there is none, or it is none.
+pub fn revision(text: &str) -> Result<String, String> {
+    let is_one = !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if is_one && text.chars().count() <= 256 {
+        Ok(text.to_owned())
+    } else {
+        Err("a revision has 1 to 256 characters and no blanks".to_owned())
+    }
 }
 
 /// A name of a set: it becomes the value of a label.
@@ -233,6 +260,17 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "a b", "é", &"a".repeat(64)] {
             assert!(set_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_revision_is_one_word() {
+        // SPEC: RD-5
+        for good in ["4f1d2c0", "v1.2.3", "main@sha1:4f1d2c0"] {
+            assert_eq!(revision(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "a b", "a\n", &"x".repeat(257)] {
+            assert!(revision(bad).is_err(), "{bad}");
         }
     }
 

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::canonical;
+use crate::canonical;
 
 /// Where what was applied last is kept; the name is that of `kubectl`.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -21,7 +21,7 @@ pub fn annotated(object: &Value) -> Value {
     annotations.remove(LAST_APPLIED);
     metadata.insert("annotations".to_owned(), Value::Object(annotations.clone()));
     object.insert("metadata".to_owned(), Value::Object(metadata.clone()));
-    let text = canonical::text(&Value::Object(object.clone()));
+    let text = canonical::as_kubectl(&Value::Object(object.clone()));
     annotations.insert(LAST_APPLIED.to_owned(), text.into());
     metadata.insert("annotations".to_owned(), Value::Object(annotations));
     object.insert("metadata".to_owned(), Value::Object(metadata));

@@ -7,7 +7,6 @@
 
 pub mod access;
 pub mod apply;
-mod canonical;
 pub mod error;
 pub mod goal;
 pub mod kinds;

@@ -121,6 +121,11 @@ impl Application<'_> {
                 apply::mark(object, set);
             }
         }
+        if let Some(revision) = &self.arguments.revision {
+            for object in &mut objects {
+                apply::revise(object, revision);
+            }
+        }
         let surplus = self.surplus(&objects).await?;
         self.confirm(&surplus, output)?;
         self.namespaces(&objects, output).await?;

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::reports::describe::{self, Around};
+use crate::reports::period;
 use crate::text::Style;
 
 /// Runs of a plan that are shown.
@@ -111,17 +112,9 @@ impl Question<'_> {
     async fn run(&self) -> Result<String, Failure> {
         let run: RecoveryRun = self.one().await?;
         let machines = machines_of(self.client, self.namespace, &run).await?;
-        let plan = plan_of(self.client, self.namespace, &run).await?;
         let decisions = decisions_of(self.client, self.namespace, &run).await?;
         let (now, style) = (self.now, self.style);
-        Ok(describe::run(
-            &run,
-            &machines,
-            plan.as_ref(),
-            &decisions,
-            now,
-            style,
-        ))
+        Ok(describe::run(&run, &machines, &decisions, now, style))
     }
 
     async fn group(&self) -> Result<String, Failure> {
@@ -176,32 +169,7 @@ pub async fn machines_of(
     run: &RecoveryRun,
 ) -> Result<Vec<MachineRun>, Failure> {
     let all = reading::typed::<MachineRun>(client, namespace).await?;
-    let (name, uid) = (run.name_any(), run.uid());
-    // A run of the same name made later is another: its machines are owned by another uid.
-    let is_own = |machine: &MachineRun| {
-        let owners = machine.owner_references();
-        machine.spec.run.as_str() == name
-            && (owners.is_empty() || owners.iter().any(|owner| Some(&owner.uid) == uid.as_ref()))
-    };
-    Ok(all.items.into_iter().filter(is_own).collect())
-}
-
-/// The plan of a run, where it is still there.
-///
-/// # Errors
-/// When the cluster does not answer.
-pub async fn plan_of(
-    client: &Client,
-    namespace: Option<&str>,
-    run: &RecoveryRun,
-) -> Result<Option<RecoveryPlan>, Failure> {
-    let name = run.spec.plan_ref.name.as_str();
-    match reading::one(client, namespace, name).await {
-        Ok(plan) => Ok(Some(plan)),
-        // Evidence outlives its plan.
-        Err(Failure::NoSuchObject { .. }) => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    Ok(period::own(run, &all.items))
 }
 
 /// The decisions on a run, oldest first.

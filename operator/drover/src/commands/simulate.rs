@@ -10,6 +10,7 @@ use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Authority, Places, Planner, Records, Verdict};
 use drover_rehearsal::{Assumed, Prepared, Scenario, Summary, live_all};
 use drover_world::PlanId;
+use jiff::Timestamp;
 
 use super::{read, refuse, shown};
 use crate::cli::{Simulate, SimulateFormat};
@@ -20,8 +21,10 @@ use crate::output::Output;
 use crate::plans::select::select;
 use crate::plans::survey::{self, Question};
 use crate::report::Report;
-use crate::simulations::{Simulation, page, text};
+use crate::sheet::Cell;
+use crate::simulations::Simulation;
 use crate::text::count;
+use crate::{digest, sheet, simulations};
 
 /// Lives a run through and shows how it went.
 ///
@@ -51,9 +54,12 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     let plan = the_plan(arguments, &declared)?;
     let simulation = simulate(arguments, &planner, &plan)?;
     match arguments.format {
-        SimulateFormat::Text => output.data(&text::text(&simulation, output.data_style()))?,
+        SimulateFormat::Text => {
+            let sheet = simulations::sheet(&simulation);
+            output.data(&sheet::text(&sheet, output.data_style()))?;
+        }
         SimulateFormat::Json => output.json(&Report::new("SimulationReport", &simulation))?,
-        SimulateFormat::Html => output.data(&page::page(&simulation))?,
+        SimulateFormat::Html => output.data(&page(&simulation, now))?,
     }
     output.talk(&format!("{}; nothing was touched", simulation.verdict()));
     Ok(if simulation.is_fine() {
@@ -61,6 +67,15 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     } else {
         Exit::Seen
     })
+}
+
+/// The page says what a terminal need not: when it was, and of what.
+fn page(simulation: &Simulation, now: Timestamp) -> String {
+    let mut sheet = simulations::sheet(simulation);
+    sheet.foot("as of", Cell::at(now));
+    sheet.foot("facts", Cell::name(digest::of_facts(simulation)));
+    sheet.foot("drover", env!("CARGO_PKG_VERSION"));
+    sheet::html(&sheet)
 }
 
 /// What runs took that somebody saved beside the manifests.

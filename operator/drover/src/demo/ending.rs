@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use drover_api::common::RunKind;
-use drover_api::{MachineRun, RecoveryPlan, RecoveryRun};
+use drover_api::{MachineRun, RecoveryRun};
 use kube::ResourceExt as _;
 
 use super::scenery::Crossing;
@@ -20,8 +20,6 @@ use crate::text::{Cell, Column, Style, Table, count};
 pub struct Ending {
     /// What was played and checked.
     pub ledger: Ledger,
-    /// The plan.
-    pub plan: RecoveryPlan,
     /// Its runs, oldest first.
     pub runs: Vec<RecoveryRun>,
     /// The journals of their machines.
@@ -62,7 +60,7 @@ impl Ending {
         let report = |run: &RecoveryRun| {
             let none = Vec::new();
             let own = journals.get(run.name_any().as_str()).unwrap_or(&none);
-            Report::of(run, own, Some(&self.plan))
+            Report::of(run, own)
         };
         self.runs.iter().map(report).collect()
     }
@@ -208,7 +206,6 @@ mod tests {
                 }],
                 crossings: Vec::new(),
             },
-            plan: planned.plan,
             runs: vec![planned.run],
             machines: planned.machines,
             broken: Vec::new(),

@@ -85,7 +85,6 @@ async fn conclude(stage: Stage<'_>, mut ledger: Ledger) -> Result<Exit, Failure>
     let end = stage.elapsed();
     let ending = Ending {
         ledger,
-        plan: stage.plan().await?,
         runs: stage.runs().await?,
         machines: stage.machine_runs().await?,
         broken: stage.scenery.broken(),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Finding, Level};
+use crate::digest;
 use crate::text::count;
 
 /// The most results of a run that GitHub takes.
@@ -217,9 +218,5 @@ fn fingerprint(finding: &Finding) -> String {
         hash.update(part.unwrap_or_default());
         hash.update([0]);
     }
-    let mut text = String::new();
-    for byte in hash.finalize().iter().take(16) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    digest::hex(&hash.finalize()[..16])
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use drover_api::common::{FailoverType, SiteRole};
 use drover_api::{MachineRunSpec, RecoveryRunSpec};
-use drover_engine::compile::{Compiled, digest};
+use drover_engine::compile::{Compiled, digest, substance};
 use drover_world::PlanId;
 use jiff::Timestamp;
 use serde::de::Error as _;
@@ -188,13 +188,7 @@ fn plan_id<'de, D: Deserializer<'de>>(from: D) -> Result<PlanId, D::Error> {
 /// What a run does as paths and values. What its digest does not cover is not in it; where a list has
 /// names they stand for its positions, so that one machine more is one difference.
 fn flat(run: &RecoveryRunSpec, machines: &[MachineRunSpec]) -> BTreeMap<String, String> {
-    let same = RecoveryRunSpec {
-        number: 0,
-        epoch: 0,
-        digest: String::new(),
-        forecast: None,
-        ..run.clone()
-    };
+    let same = substance(run);
     let mut found = BTreeMap::new();
     descend(
         "run",

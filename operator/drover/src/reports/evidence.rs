@@ -5,10 +5,11 @@
 //! ```json
 //! {
 //!   "apiVersion": "drover.dev/report/v1alpha1", "kind": "RunReport", "asOf": "...",
+//!   "factsDigest": "sha256:...",
 //!   "run": { "namespace": "shop", "name": "shop-7", "uid": "...", "number": 7 },
 //!   "plan": "shop", "what": { "kind": "PlannedFailover", "direction": "ToSecondary",
 //!                             "source": "seoul", "target": "busan", "requestId": null },
-//!   "digest": "sha256:...", "epoch": { "compiled": 4, "now": 5 },
+//!   "revision": "4f1d2c...", "digest": "sha256:...", "epoch": { "compiled": 4, "now": 5 },
 //!   "result": { "verdict": "succeeded", "phase": "Committed", "since": "...", "halt": null },
 //!   "started": "...", "ended": "...", "duration": "1h2m",
 //!   "rto": { "objective": "15m", "forecast": "8m", "reached": "7m", "met": true }, "rpo": {},
@@ -16,29 +17,41 @@
 //!   "machines": { "total": 12, "left": 12, "healthy": 12, "failed": 0 },
 //!   "phases": [{ "phase": "Leaving", "at": "...", "took": "2m" }],
 //!   "order": { "verdict": "kept", "findings": [] },
-//!   "groups": [], "members": [], "decisions": [], "accepted": {}, "failures": []
+//!   "groups": [], "members": [], "decisions": [], "accepted": {}, "failures": [],
+//!   "drill": null, "gaps": [{ "code": "unchecked", "says": "..." }]
 //! }
 //! ```
 
+mod gaps;
 mod gather;
 mod parts;
+mod sheet;
+mod timeline;
+pub mod words;
 
+use drover_api::annotations::{DRILL, DRILL_UID};
+use drover_api::common::RunKind;
 use drover_api::value::Duration;
 use drover_api::{
-    AcceptedRisks, EstimateSource, MachineRun, RecoveryPlan, RecoveryRun, RecoveryRunStatus,
-    RunDecision, RunPhase,
+    AcceptedRisks, DrillResult, EstimateSource, MachineRun, RecoveryRun, RecoveryRunStatus,
+    RunPhase,
 };
+use drover_engine::decide::drill_result;
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::moments::between;
 use super::order::{self, Order};
 use super::words::is_over;
+use crate::digest;
 use gather::{decisions, failures, groups, members, phases};
 pub use parts::*;
+pub use sheet::{decisions as decisions_table, sheet};
+pub use timeline::timeline;
 
 /// The version of the report.
-const API_VERSION: &str = "drover.dev/report/v1alpha1";
+pub const API_VERSION: &str = "drover.dev/report/v1alpha1";
 
 /// What a run leaves behind.
 #[derive(Debug, Serialize)]
@@ -46,20 +59,26 @@ const API_VERSION: &str = "drover.dev/report/v1alpha1";
 pub struct Report {
     api_version: &'static str,
     kind: &'static str,
-    /// When the run was looked at.
+    /// When the run was looked at; nothing in a report of a period.
     pub as_of: Option<Timestamp>,
+    /// Digest of all that is said here but for the moment of printing.
+    pub facts_digest: String,
     /// Which run.
     pub run: Identity,
     /// Its plan.
     pub plan: String,
     /// What it does.
     pub what: What,
+    /// Revision of the manifests that were in force.
+    pub revision: Option<String>,
     /// Digest of what was compiled, and what decisions are bound to.
     pub digest: String,
     /// Its epochs.
     pub epoch: Epochs,
     /// How it stands.
     pub result: Outcome,
+    /// The drill that it carried out, where it is one.
+    pub drill: Option<Drill>,
     /// When it was compiled.
     pub started: Option<Timestamp>,
     /// When nothing more could happen.
@@ -88,25 +107,29 @@ pub struct Report {
     pub accepted: AcceptedRisks,
     /// What failed and why.
     pub failures: Vec<Failed>,
+    /// What an auditor would ask about.
+    pub gaps: Vec<Gap>,
 }
 
 impl Report {
-    /// The evidence of a run: from it, the journals of its machines and, where it is still there, its
-    /// plan, which says what was aimed at.
-    pub fn of(run: &RecoveryRun, machines: &[MachineRun], plan: Option<&RecoveryPlan>) -> Self {
+    /// The evidence of a run: from it and from the journals of its machines, and from nothing else, so
+    /// that it can be made again as long as they are there.
+    pub fn of(run: &RecoveryRun, machines: &[MachineRun]) -> Self {
         let nothing = RecoveryRunStatus::default();
         let status = run.status.as_ref().unwrap_or(&nothing);
         let (started, ended) = (started(run), ended(run));
         let groups = groups(run, machines);
         let members = members(run, machines);
         let failures = failures(&groups, &members);
-        Self {
+        let mut report = Self {
             api_version: API_VERSION,
             kind: "RunReport",
             as_of: None,
+            facts_digest: String::new(),
             run: identity(run),
             plan: run.spec.plan_ref.name.to_string(),
             what: what(run),
+            revision: run.spec.revision.clone(),
             digest: run.spec.digest.clone(),
             epoch: Epochs {
                 compiled: run.spec.epoch,
@@ -118,11 +141,12 @@ impl Report {
                 since: status.record.since,
                 halt: status.record.halt.as_ref().map(|halt| halt.reason.clone()),
             },
+            drill: drill(run),
             started,
             ended,
             duration: started.zip(ended).map(|(from, to)| between(from, to)),
-            rto: rto(run, plan),
-            rpo: rpo(run, plan, &members),
+            rto: rto(run),
+            rpo: rpo(run, &members),
             estimates: run.spec.forecast.as_ref().map(|forecast| forecast.source),
             machines: Machines {
                 total: run.spec.machines,
@@ -135,21 +159,11 @@ impl Report {
             decisions: decisions(status),
             accepted: status.record.accepted,
             failures,
-        }
-    }
-
-    /// The same, with what the decisions themselves say.
-    #[must_use]
-    pub fn with_decisions(mut self, decisions: &[RunDecision]) -> Self {
-        for entry in &mut self.decisions {
-            let is = |each: &&RunDecision| each.metadata.name.as_deref() == Some(&entry.name);
-            if let Some(found) = decisions.iter().find(is) {
-                entry.action = Some(found.spec.action);
-                entry.why.clone_from(&found.spec.reason);
-                entry.unauthenticated = found.status.as_ref().map(|status| status.unauthenticated);
-            }
-        }
-        self
+            gaps: Vec::new(),
+        };
+        report.gaps = gaps::of(&report);
+        report.facts_digest = digest::of_facts(&report);
+        report
     }
 
     /// The same, looked at in this moment.
@@ -157,6 +171,17 @@ impl Report {
     pub fn at(mut self, now: Timestamp) -> Self {
         self.as_of = Some(now);
         self
+    }
+
+    /// Whether it is a drill that passed.
+    pub fn is_green_drill(&self) -> bool {
+        let result = self.drill.as_ref().and_then(|drill| drill.result);
+        result == Some(DrillResult::Passed)
+    }
+
+    /// The run, with its namespace.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.run.namespace, self.run.name)
     }
 }
 
@@ -180,6 +205,20 @@ fn what(run: &RecoveryRun) -> What {
         request_id: run.spec.request_id.clone(),
         words: super::words::what(&run.spec),
     }
+}
+
+/// The drill that a run carries out: its annotations say which, its record what came out of it.
+fn drill(run: &RecoveryRun) -> Option<Drill> {
+    if run.spec.kind != RunKind::TestFailover {
+        return None;
+    }
+    let annotation = |key: &str| run.annotations().get(key).cloned().unwrap_or_default();
+    Some(Drill {
+        name: annotation(DRILL),
+        uid: annotation(DRILL_UID),
+        result: drill_result(run),
+        point: run.spec.recovery_point.clone(),
+    })
 }
 
 /// When a run was compiled.
@@ -209,30 +248,26 @@ fn verdict(run: &RecoveryRun, failures: &[Failed]) -> Verdict {
     }
 }
 
-fn rto(run: &RecoveryRun, plan: Option<&RecoveryPlan>) -> Measure {
+fn rto(run: &RecoveryRun) -> Measure {
     let status = run.status.as_ref();
-    let objectives = plan.and_then(|plan| plan.spec.objectives.as_ref());
+    let objectives = run.spec.objectives.as_ref();
+    let forecast = run.spec.forecast.as_ref();
     measure(
         objectives.and_then(|objectives| objectives.rto.clone()),
-        run.spec
-            .forecast
-            .as_ref()
-            .map(|forecast| forecast.rto.clone()),
+        forecast.map(|forecast| forecast.rto.clone()),
         status.and_then(|status| status.rto.clone()),
     )
 }
 
-fn rpo(run: &RecoveryRun, plan: Option<&RecoveryPlan>, members: &[Member]) -> Measure {
+fn rpo(run: &RecoveryRun, members: &[Member]) -> Measure {
     let status = run.status.as_ref();
-    let objectives = plan.and_then(|plan| plan.spec.objectives.as_ref());
+    let objectives = run.spec.objectives.as_ref();
+    let forecast = run.spec.forecast.as_ref();
     let points = members.iter().filter_map(|member| member.point.as_ref());
     let worst = points.filter_map(|point| point.loss.clone()).max();
     measure(
         objectives.and_then(|objectives| objectives.rpo.clone()),
-        run.spec
-            .forecast
-            .as_ref()
-            .map(|forecast| forecast.rpo.clone()),
+        forecast.map(|forecast| forecast.rpo.clone()),
         status.and_then(|status| status.rpo.clone()).or(worst),
     )
 }

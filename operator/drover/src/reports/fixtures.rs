@@ -24,6 +24,11 @@ pub fn halted() -> Found {
     found(include_str!("fixtures/halted.yaml"))
 }
 
+/// A drill that passed and was cleaned up.
+pub fn drill() -> Found {
+    found(include_str!("fixtures/drill.yaml"))
+}
+
 /// An unplanned failover that lost data.
 pub fn unplanned() -> Found {
     found(include_str!("fixtures/unplanned.yaml"))
@@ -77,10 +82,7 @@ pub fn golden(name: &str, now: &str) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/reports");
     let path = folder.join(name);
     // A new version is no change.
-    let now = &now.replace(
-        concat!("drover ", env!("CARGO_PKG_VERSION")),
-        "drover VERSION",
-    );
+    let now = &now.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     if std::env::var_os("DROVER_UPDATE").is_some() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(&path, now).unwrap();

@@ -6,6 +6,7 @@ use drover_api::conditions::Condition;
 use jiff::Timestamp;
 
 use super::moments;
+pub use crate::text::Mood;
 use crate::text::{Cell, Column, Style, Table, wrapped};
 
 /// Under a heading.
@@ -14,19 +15,6 @@ pub const INDENT: &str = "  ";
 const NAME: usize = 11;
 /// Lines of one kind that are shown; more would push what matters off the screen.
 const MOST: usize = 20;
-
-/// How something is to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    /// As text.
-    Plain,
-    /// As it should be.
-    Good,
-    /// Worth a look.
-    Notable,
-    /// Not as it should be.
-    Bad,
-}
 
 /// A page that is being written.
 #[derive(Debug)]
@@ -45,8 +33,8 @@ impl Page {
         let lines = wrapped(&format!("{title}: {what}"), style.width(), "", INDENT);
         // Wrapped without colour, so that it takes no room.
         let heading = match lines.strip_prefix(title) {
-            Some(said) => format!("{}{}", style.strong(title), page.painted(mood, said)),
-            None => page.painted(mood, lines),
+            Some(said) => format!("{}{}", style.strong(title), style.in_mood(mood, said)),
+            None => style.in_mood(mood, lines),
         };
         let _ = writeln!(page.text, "{heading}\n");
         page
@@ -67,7 +55,7 @@ impl Page {
         let margin = " ".repeat(INDENT.len() + NAME + 2);
         let lines = wrapped(text.as_ref(), self.style.width(), &margin, &margin);
         // Wrapped without colour, so that it takes no room; then the name goes into the margin.
-        let lines = self.painted(mood, lines.trim_start());
+        let lines = self.style.in_mood(mood, lines.trim_start());
         let name = self.style.faint(format!("{name:NAME$}"));
         let _ = writeln!(self.text, "{INDENT}{name}  {lines}");
     }
@@ -97,7 +85,7 @@ impl Page {
     pub fn list(&mut self, items: &[String], mood: Mood) {
         for item in items.iter().take(MOST) {
             let lines = wrapped(item, self.style.width(), "  - ", "    ");
-            let _ = writeln!(self.text, "{}", self.painted(mood, lines));
+            let _ = writeln!(self.text, "{}", self.style.in_mood(mood, lines));
         }
         if items.len() > MOST {
             let _ = writeln!(self.text, "{INDENT}… and {} more", items.len() - MOST);
@@ -155,15 +143,6 @@ impl Page {
     /// The page.
     pub fn finish(self) -> String {
         self.text
-    }
-
-    fn painted(&self, mood: Mood, text: impl std::fmt::Display) -> String {
-        match mood {
-            Mood::Plain => text.to_string(),
-            Mood::Good => self.style.good(text),
-            Mood::Notable => self.style.notable(text),
-            Mood::Bad => self.style.bad(text),
-        }
     }
 }
 

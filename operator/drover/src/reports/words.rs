@@ -70,18 +70,8 @@ pub fn point(choice: &RecoveryPointChoice) -> String {
     }
 }
 
-/// How it is known that a machine left.
+/// How it is known that a machine left, in a word or two.
 pub fn proof(proof: LeftProof) -> &'static str {
-    match proof {
-        LeftProof::Synced => "stopped, last changes sent",
-        LeftProof::Stopped => "stopped, last changes not sent",
-        LeftProof::Fenced => "fenced",
-        LeftProof::AcceptedSplitBrain => "not stopped, the risk was accepted",
-    }
-}
-
-/// The same in a word or two.
-pub fn proof_word(proof: LeftProof) -> &'static str {
     match proof {
         LeftProof::Synced => "synced",
         LeftProof::Stopped => "stopped",

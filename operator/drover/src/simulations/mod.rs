@@ -1,8 +1,7 @@
 //! What a simulation says, as data and for people.
 
-pub mod page;
 mod rows;
-pub mod text;
+mod sheet;
 
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use drover_engine::plan::PlanReport;
 use drover_rehearsal::{Ended, Rehearsal, Scenario, Step, Summary};
 use drover_world::PlanId;
 use serde::Serialize;
+pub use sheet::sheet;
 
 use crate::plans::survey::Row;
 use crate::text::count;

@@ -1,47 +1,38 @@
-//! A timeline in rows: a group with its machines together, or each step by itself where there are few.
-
-use std::time::Duration;
+//! The steps of a run in rows: a group with its machines together, or each step by itself where there are
+//! few.
 
 use drover_rehearsal::{Kind, Step};
+
+use super::Shown;
+use crate::timeline::{Bar, Look, Row, Timeline};
 
 /// So many steps can be looked at one by one.
 const FEW: usize = 60;
 
-/// One row of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// What it is called.
-    pub name: String,
-    /// Bars in it.
-    pub bars: Vec<Bar>,
+/// The steps of the run that is shown; nothing where there are none.
+pub fn timeline(shown: &Shown) -> Option<Timeline> {
+    let length = shown.timeline.iter().map(|step| step.end).max()?;
+    Some(Timeline {
+        from: None,
+        length,
+        rows: rows(&shown.timeline, &shown.decisive),
+    })
 }
 
-/// One bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bar {
-    /// What it means.
-    pub look: Look,
-    /// From when.
-    pub begin: Duration,
-    /// Until when.
-    pub end: Duration,
-    /// Whether it is of those that decided how long it took.
-    pub decisive: bool,
-    /// Whether it failed.
-    pub failed: bool,
-}
-
-/// What a bar means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
-    /// Machines leave the source.
-    Leaves,
-    /// Machines start at the target.
-    Starts,
-    /// An action.
-    Acts,
-    /// A person is waited for.
-    Asks,
+/// What a step is, in words.
+pub fn step_words(kind: &Kind) -> String {
+    match kind {
+        Kind::Leave { machine } => format!("{machine} leaves"),
+        Kind::Enter { machine } => format!("{machine} starts"),
+        Kind::Action {
+            action,
+            person: false,
+        } => format!("action {action}"),
+        Kind::Action {
+            action,
+            person: true,
+        } => format!("somebody approves {action}"),
+    }
 }
 
 fn look(kind: &Kind) -> Look {
@@ -60,8 +51,8 @@ fn name(step: &Step) -> String {
     }
 }
 
-/// The rows of a timeline, in the order in which something begins there.
-pub fn rows(steps: &[Step], decisive: &[usize]) -> Vec<Row> {
+/// In the order in which something begins there.
+fn rows(steps: &[Step], decisive: &[usize]) -> Vec<Row> {
     let by_group = steps.len() > FEW;
     let mut rows: Vec<Row> = Vec::new();
     for (position, step) in steps.iter().enumerate() {
@@ -74,7 +65,7 @@ pub fn rows(steps: &[Step], decisive: &[usize]) -> Vec<Row> {
         let bar = Bar {
             look: look(&step.kind),
             begin: step.begin,
-            end: step.end,
+            end: Some(step.end),
             decisive: decisive.contains(&position),
             failed: step.error.is_some(),
         };

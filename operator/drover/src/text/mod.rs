@@ -7,7 +7,7 @@ mod table;
 use std::fmt::{Display, Write as _};
 
 pub use diff::unified;
-pub use style::Style;
+pub use style::{Mood, Style};
 pub use table::{Cell, Column, Table};
 
 /// `1 object`, `2 objects`.

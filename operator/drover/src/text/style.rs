@@ -4,6 +4,20 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style as Ansi};
 
+/// How something is to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// As text.
+    #[default]
+    Plain,
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Notable,
+    /// Not as it should be.
+    Bad,
+}
+
 /// How text is to look. Everything reads the same without colour.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -50,6 +64,16 @@ impl Style {
     /// What is not as it should be.
     pub fn bad(self, text: impl Display) -> String {
         self.painted(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    /// The one or the other of these.
+    pub fn in_mood(self, mood: Mood, text: impl Display) -> String {
+        match mood {
+            Mood::Plain => text.to_string(),
+            Mood::Good => self.good(text),
+            Mood::Notable => self.notable(text),
+            Mood::Bad => self.bad(text),
+        }
     }
 
     /// Help and complaints of the parser.

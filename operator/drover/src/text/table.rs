@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Style;
+use super::{Mood, Style};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -65,38 +65,29 @@ pub struct Cell {
     mood: Mood,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Mood {
-    #[default]
-    Plain,
-    Notable,
-    Bad,
-}
-
 impl Cell {
-    /// Worth a look.
-    pub fn notable(text: impl Into<String>) -> Self {
+    /// Text in a mood.
+    pub fn of(text: impl Into<String>, mood: Mood) -> Self {
         Self {
             text: text.into(),
-            mood: Mood::Notable,
+            mood,
         }
+    }
+
+    /// Worth a look.
+    pub fn notable(text: impl Into<String>) -> Self {
+        Self::of(text, Mood::Notable)
     }
 
     /// Not as it should be.
     pub fn bad(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            mood: Mood::Bad,
-        }
+        Self::of(text, Mood::Bad)
     }
 }
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self {
-            text: text.into(),
-            mood: Mood::Plain,
-        }
+        Self::of(text, Mood::Plain)
     }
 }
 
@@ -211,11 +202,7 @@ impl Table {
             }
             let text = cut(&cell.text, *width);
             let padding = " ".repeat(width.saturating_sub(text.width()));
-            let painted = match cell.mood {
-                Mood::Plain => text,
-                Mood::Notable => style.notable(text),
-                Mood::Bad => style.bad(text),
-            };
+            let painted = style.in_mood(cell.mood, text);
             if column.right {
                 line.push_str(&padding);
                 line.push_str(&painted);

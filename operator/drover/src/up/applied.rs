@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cluster::written::Written;
 use crate::failure::Failure;
+use crate::{canonical, digest};
 
 const FILE: &str = "applied.json";
 
@@ -150,14 +151,7 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 fn digest(object: &Written) -> String {
-    use std::fmt::Write as _;
-
-    // Fields of objects are in the order of their names, so equal values are equal texts.
-    let hash = Sha256::digest(object.value.to_string().as_bytes());
-    hash.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest::hex(&Sha256::digest(canonical::plain(&object.value)))
 }
 
 #[cfg(test)]

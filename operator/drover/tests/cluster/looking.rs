@@ -174,10 +174,50 @@ fn a_report_is_the_same_facts_in_three_forms() {
         markdown.starts_with("## Run `report/shop-1`: "),
         "{markdown}"
     );
-    // Evidence outlives its plan.
+    let page = ["report", "shop-1", "--format", "html"];
+    let page = world.drover(&page).fine().data;
+    assert!(
+        page.contains("<h1><small>Run</small> report/shop-1</h1>"),
+        "{page}"
+    );
+    // Evidence outlives its plan, and says the same.
     world.drover(&["delete", "plan", "shop", "--yes"]).fine();
-    let text = world.drover(&["report", "shop-1"]).fine().data;
-    assert!(text.contains("10m, no objective"), "{text}");
+    let again = world.drover(&["report", "shop-1", "--format", "json"]);
+    assert_eq!(again.fine().json()["factsDigest"], json["factsDigest"]);
+}
+
+#[test]
+fn evidence_that_is_not_there_is_asked_for_with_a_hint() {
+    // SPEC: RD-5
+    let world = with_run("no-report");
+    let said = world.drover(&["report", "shop-11"]).wrong();
+    assert!(said.talk.contains("hint: did you mean shop-1?"), "{said:?}");
+    let said = world.drover(&["report", "drill/november"]).wrong();
+    assert!(said.talk.contains("there is no RecoveryDrill"), "{said:?}");
+    let said = world.drover(&["report", "--since", "2026-11-02", "--until", "2026-11-01"]);
+    let said = said.wrong();
+    assert!(said.talk.contains("ends before it begins"), "{said:?}");
+}
+
+#[test]
+fn a_plan_that_is_applied_knows_the_revision_of_its_manifests() {
+    // SPEC: RD-5
+    let world = shop("revision");
+    let apply = ["apply", ".", "--revision", "4f1d2c0"];
+    let said = world.drover(&apply).fine();
+    let configured = said.data.matches(" configured").count();
+    assert_eq!(configured, 1, "the plan, and nothing else: {said:?}");
+    let plan = world.object("recoveryplan", "shop");
+    let annotations = &plan["metadata"]["annotations"];
+    assert_eq!(annotations["drover.dev/revision"], "4f1d2c0");
+    // What is applied without one is of none that is known.
+    world.drover(&["apply", "."]).fine();
+    let plan = world.object("recoveryplan", "shop");
+    let annotations = &plan["metadata"]["annotations"];
+    assert!(
+        annotations.get("drover.dev/revision").is_none(),
+        "{annotations}"
+    );
 }
 
 #[test]

@@ -249,6 +249,7 @@ spec:
   recoveryPoint: { type: Latest }
   commit: { policy: Manual }
   limits: { stops: 1, starts: 1 }
+  objectives: { rto: 15m, rpo: 5m }
 ---
 apiVersion: drover.dev/v1alpha1
 kind: MachineRun

@@ -2,39 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use drover_api::{MachineRun, RecoveryPlan, RecoveryRun, RunDecision};
+use drover_api::{MachineRun, RecoveryRun, RunDecision};
 use jiff::Timestamp;
 
 use super::{deletion, title, waiting};
-use crate::reports::evidence::Report;
+use crate::reports::evidence::{self, Report};
 use crate::reports::moments::{ago, clock};
 use crate::reports::page::{Mood, Page};
 use crate::reports::progress::Standing;
 use crate::reports::waiting::waits;
-use crate::reports::{bars, text, words};
+use crate::reports::words;
 use crate::text::{Column, Style, Table};
+use crate::timeline;
 
 /// Everything that matters of a run.
 pub fn run(
     run: &RecoveryRun,
     machines: &[MachineRun],
-    plan: Option<&RecoveryPlan>,
     decisions: &[RunDecision],
     now: Timestamp,
     style: Style,
 ) -> String {
-    let report = Report::of(run, machines, plan).with_decisions(decisions);
-    let (said, mood) = text::verdict(&report);
+    let report = Report::of(run, machines);
+    let (said, mood) = evidence::words::verdict(&report);
     let mut page = Page::new(style, &title("RecoveryRun", &run.metadata), &said, mood);
     deletion(&mut page, &run.metadata, now);
     facts(&mut page, run, &report, now);
     waiting(&mut page, &waits(run), now);
     page.section("Groups");
     page.table(&super::plan::groups(run, machines));
-    let bars = bars::draw(&report, style);
-    if !bars.is_empty() {
+    if let Some(timeline) = evidence::timeline(&report) {
         page.raw("\n");
-        page.raw(&bars);
+        page.raw(&timeline::text(&timeline, style));
     }
     by_standing(&mut page, &report);
     failures(&mut page, run, &report);
@@ -68,15 +67,15 @@ fn facts(page: &mut Page, run: &RecoveryRun, report: &Report, now: Timestamp) {
         words::point(record.unwrap_or(&run.spec.recovery_point)),
     );
     for (name, measure) in [("RTO", &report.rto), ("RPO", &report.rpo)] {
-        page.fact(name, text::measured(measure));
+        page.fact(name, evidence::words::measured(measure));
     }
-    let (order, mood) = text::order_words(&report.order);
+    let (order, mood) = evidence::words::order(&report.order);
     page.fact_as("order", order, mood);
-    let accepted = text::accepted(report);
+    let accepted = evidence::words::accepted(report);
     if !accepted.is_empty() {
         page.fact_as("accepted", accepted.join(", "), Mood::Notable);
     }
-    page.fact("epoch", text::epochs(report));
+    page.fact("epoch", evidence::words::epochs(report));
     page.fact("digest", &report.digest);
 }
 
@@ -131,16 +130,12 @@ fn answered(page: &mut Page, report: &Report) {
         Column::wrapped("WHY"),
     ]);
     for decision in &report.decisions {
-        let what = decision
-            .action
-            .map_or_else(|| decision.name.clone(), |what| format!("{what:?}"));
-        let why = decision.refused_because.as_ref().or(decision.why.as_ref());
         table.row(vec![
             clock(decision.at).into(),
-            what.into(),
-            decision.by.clone().into(),
+            evidence::words::decided(decision).into(),
+            evidence::words::by(decision).into(),
             format!("{:?}", decision.outcome).into(),
-            why.cloned().unwrap_or_default().into(),
+            evidence::words::why(decision).into(),
         ]);
     }
     page.table(&table);

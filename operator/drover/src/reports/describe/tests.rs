@@ -48,8 +48,8 @@ fn a_run_shows_its_timeline_failures_and_decisions() {
         ("planned", fixtures::planned()),
         ("unplanned", fixtures::unplanned()),
     ] {
-        let (plan, decisions) = (Some(&found.plan), &found.decisions);
-        let text = run(&found.run, &found.machines, plan, decisions, now(), STYLE());
+        let decisions = &found.decisions;
+        let text = run(&found.run, &found.machines, decisions, now(), STYLE());
         fits(&text);
         golden(&format!("describe-run-{name}.txt"), &text);
     }
@@ -63,14 +63,8 @@ fn a_decision_that_nobody_answered_is_told() {
     decision.metadata.name = Some("shop-9-commit-zzzzzz".into());
     decision.status = None;
     found.decisions.push(decision);
-    let text = run(
-        &found.run,
-        &found.machines,
-        None,
-        &found.decisions,
-        now(),
-        STYLE(),
-    );
+    let decisions = &found.decisions;
+    let text = run(&found.run, &found.machines, decisions, now(), STYLE());
     assert!(text.contains("Commit by lee, 2h30m ago"), "{text}");
 }
 

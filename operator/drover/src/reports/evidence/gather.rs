@@ -168,10 +168,10 @@ pub fn decisions(status: &RecoveryRunStatus) -> Vec<Decision> {
     entries
         .map(|entry| Decision {
             name: entry.name.clone(),
-            action: None,
+            action: entry.action,
             by: entry.by.clone(),
-            unauthenticated: None,
-            why: None,
+            unauthenticated: entry.unauthenticated,
+            why: entry.why.clone(),
             outcome: entry.outcome,
             refused_because: entry.reason.clone(),
             at: entry.at,

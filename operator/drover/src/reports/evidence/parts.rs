@@ -1,10 +1,10 @@
 //! The parts of what a run leaves behind, as programs read them.
 
-use drover_api::common::{Direction, RunKind};
+use drover_api::common::{Direction, RecoveryPointChoice, RunKind};
 use drover_api::value::Duration;
 use drover_api::{
-    ActionState, DecisionAction, DecisionOutcome, LeftProof, PointUsed, RunCounts, RunPhase,
-    StepState,
+    ActionState, DecisionAction, DecisionOutcome, DrillResult, LeftProof, PointUsed, RunCounts,
+    RunPhase, StepState,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -43,6 +43,20 @@ pub struct What {
     /// In words.
     #[serde(skip)]
     pub words: &'static str,
+}
+
+/// A drill.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drill {
+    /// Its name.
+    pub name: String,
+    /// Its uid: one of the same name made later is another.
+    pub uid: String,
+    /// What came out of it; nothing while that is not known.
+    pub result: Option<DrillResult>,
+    /// The recovery point that was asked for.
+    pub point: RecoveryPointChoice,
 }
 
 /// Epochs of a run.
@@ -233,12 +247,12 @@ pub struct Step {
 pub struct Decision {
     /// Name of the `RunDecision`.
     pub name: String,
-    /// What was decided, where the object is still there.
+    /// What was decided.
     pub action: Option<DecisionAction>,
     /// Who decided.
     pub by: String,
     /// Whether nobody checked who that is.
-    pub unauthenticated: Option<bool>,
+    pub unauthenticated: bool,
     /// Why, in the words of who decided.
     pub why: Option<String>,
     /// Whether it took effect.
@@ -259,4 +273,42 @@ pub struct Failed {
     pub error: String,
     /// When.
     pub at: Option<Timestamp>,
+}
+
+/// Something that an auditor would ask about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// Which kind of gap.
+    pub code: GapCode,
+    /// In words.
+    pub says: String,
+}
+
+/// Kinds of gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GapCode {
+    /// An objective was missed.
+    MissedObjective,
+    /// There is no objective to measure against.
+    NoObjective,
+    /// The run is not over.
+    NotOver,
+    /// Something failed.
+    Failures,
+    /// The order between groups was not kept.
+    OrderBroken,
+    /// A risk was accepted.
+    AcceptedRisk,
+    /// Who decided was not checked.
+    Unchecked,
+    /// Which revision of the manifests was in force is not known.
+    NoRevision,
+    /// A plan was not rehearsed in the period.
+    NoDrill,
+    /// The last green drill of a plan is too old for its guard.
+    OldDrill,
+    /// A machine is not protected.
+    Unprotected,
 }

@@ -1,7 +1,8 @@
-//! JSON with the bytes that `kubectl` writes.
+//! JSON in one form: the same value is the same bytes, whoever writes it.
 //!
-//! What was applied last is kept as text in an annotation. If that text differed by a byte, each of
-//! the two tools would find something to change after the other.
+//! What was applied last is kept as text in an annotation. If that text differed by a byte from what
+//! `kubectl` writes, each of the two tools would find something to change after the other. And what a
+//! report says has a digest that others can compute.
 
 use std::fmt::Write as _;
 
@@ -9,14 +10,27 @@ use serde_json::Value;
 
 /// The JSON of a value as Go's encoder writes it: keys in order, no spaces, and escapes that are safe
 /// inside HTML; ended by a line break.
-pub fn text(value: &Value) -> String {
+pub fn as_kubectl(value: &Value) -> String {
     let mut text = String::new();
-    write(value, &mut text);
+    write(value, &mut text, in_html);
     text.push('\n');
     text
 }
 
-fn write(value: &Value, text: &mut String) {
+/// The JSON of a value with keys in order, no spaces, and no escapes but those that JSON needs: what
+/// `jq -cjS .` writes.
+pub fn plain(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, &mut text, |_| false);
+    text
+}
+
+/// What Go escapes although JSON does not ask for it.
+fn in_html(each: char) -> bool {
+    matches!(each, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
+}
+
+fn write(value: &Value, text: &mut String, escapes: fn(char) -> bool) {
     match value {
         Value::Object(map) => {
             // Whether the map of `serde_json` is in order depends on a feature that any crate may set.
@@ -27,9 +41,9 @@ fn write(value: &Value, text: &mut String) {
                 if position > 0 {
                     text.push(',');
                 }
-                string(key, text);
+                string(key, text, escapes);
                 text.push(':');
-                write(value, text);
+                write(value, text, escapes);
             }
             text.push('}');
         }
@@ -39,16 +53,16 @@ fn write(value: &Value, text: &mut String) {
                 if position > 0 {
                     text.push(',');
                 }
-                write(item, text);
+                write(item, text, escapes);
             }
             text.push(']');
         }
-        Value::String(value) => string(value, text),
+        Value::String(value) => string(value, text, escapes),
         Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
     }
 }
 
-fn string(value: &str, text: &mut String) {
+fn string(value: &str, text: &mut String, escapes: fn(char) -> bool) {
     text.push('"');
     for each in value.chars() {
         match each {
@@ -59,7 +73,7 @@ fn string(value: &str, text: &mut String) {
             '\t' => text.push_str("\\t"),
             '\u{8}' => text.push_str("\\b"),
             '\u{c}' => text.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+            each if each < ' ' || escapes(each) => {
                 let _ = write!(text, "\\u{:04x}", u32::from(each));
             }
             _ => text.push(each),
@@ -78,9 +92,21 @@ mod tests {
     fn it_is_what_go_writes() {
         let value = json!({ "b": [1, true, null], "a": "x<y> & \"z\"\n\u{1}웹", "c": {} });
         assert_eq!(
-            text(&value),
+            as_kubectl(&value),
             "{\"a\":\"x\\u003cy\\u003e \\u0026 \\\"z\\\"\\n\\u0001웹\",\"b\":[1,true,null],\"c\":{}}\n"
         );
-        assert_eq!(serde_json::from_str::<Value>(&text(&value)).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<Value>(&as_kubectl(&value)).unwrap(),
+            value
+        );
+    }
+
+    #[test]
+    fn nothing_is_escaped_that_need_not_be() {
+        let value = json!({ "b": "x<y> & \"z\"\n\u{1}웹", "a": [{ "d": null, "c": 18_446_744_073_709_551_615_u64 }] });
+        assert_eq!(
+            plain(&value),
+            "{\"a\":[{\"c\":18446744073709551615,\"d\":null}],\"b\":\"x<y> & \\\"z\\\"\\n\\u0001웹\"}"
+        );
     }
 }

@@ -4,5 +4,6 @@
 #![cfg(test)]
 
 mod carrying_on;
+mod evidence;
 mod folder;
 mod process;

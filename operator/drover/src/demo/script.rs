@@ -92,6 +92,18 @@ impl Play<'_, '_> {
         self.ledger.checks.push(Check { what, holds });
     }
 
+    /// Why machines did not start, where some did not.
+    async fn say_why(&mut self) -> Result<(), Failure> {
+        for part in self.stage.machine_runs().await? {
+            let entered = part.status.as_ref().map(|status| &status.enter);
+            if let Some(why) = entered.and_then(|step| step.error.as_ref()) {
+                let text = format!("{} did not start: {why}", part.spec.machine.name);
+                self.stage.say(Mood::Bad, text);
+            }
+        }
+        Ok(())
+    }
+
     /// All machines serve at one site, and none at the other.
     fn check_serving(&mut self, at: &SiteName, not_at: &SiteName) -> Result<(), Failure> {
         let here = self.stage.scenery.seen(at)?.serving;
@@ -175,6 +187,7 @@ impl Play<'_, '_> {
             .and_then(|drill| drill.status);
         let result = status.and_then(|status| status.result);
         self.check("the drill passed", result == Some(DrillResult::Passed));
+        self.say_why().await?;
         let standing = self.stage.scenery.seen(&self.busan)?.drilling;
         self.check(
             &format!(

@@ -24,6 +24,9 @@ use crate::record::{Half, Made, Record};
 /// What a drill makes of a machine is called so, after the machine's own name.
 pub(super) const DRILL: &str = "-drill";
 
+/// The job that makes it.
+const MAKE_DRILL: &str = "make a drill";
+
 pub(super) fn drill_of(machine: &MachineName) -> String {
     format!("{machine}{DRILL}")
 }
@@ -185,11 +188,8 @@ impl Site {
             }
         })?;
         let (site, name, half) = (Arc::clone(self), machine.clone(), half.clone());
-        self.jobs.begin(
-            machine,
-            Lane::Drill,
-            "make a drill".into(),
-            |_| async move {
+        self.jobs
+            .begin(machine, Lane::Drill, MAKE_DRILL.into(), |_| async move {
                 let making = Making {
                     domain,
                     files,
@@ -203,8 +203,7 @@ impl Site {
                     }
                 })?;
                 Ok(())
-            },
-        )
+            })
     }
 
     /// What a machine is made of: the last changes, or a recovery point; with the seal of what that was taken
@@ -346,6 +345,10 @@ impl Site {
         let record = self.store.get(&machine);
         not_late(record.drill_epoch, asker)?;
         if record.drill.as_ref().is_none_or(|made| !made.stands) {
+            // It is seen as soon as libvirt knows it, a moment before it stands.
+            if self.jobs.doing(&machine, Lane::Drill).as_deref() == Some(MAKE_DRILL) {
+                return Ok(Outcome::InProgress { percent: None });
+            }
             return Err(terminal(
                 format!("there is no drill of {machine} to start"),
                 "make it first",

@@ -189,13 +189,14 @@ impl Scenery for Guests {
     fn seen(&mut self, name: &SiteName) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
         let site = self.movers.site(side(name));
-        let all = match listed(site, "--all") {
+        let all = match listed(site, &["--all"]) {
             Ok(all) => all,
             // A site without power has nothing that serves.
             Err(_) if site.command("true").is_err() => return Ok(seen),
             Err(failure) => return Err(failure),
         };
-        let running = listed(site, "--state-running")?;
+        // A guest that is held still for the moment in which a copy begins runs, too.
+        let running = listed(site, &[])?;
         let mut rehearsals = Vec::new();
         for name in MACHINES {
             let runs = running.iter().any(|one| one == name);
@@ -314,9 +315,9 @@ fn props(movers: &Movers) -> Props {
 }
 
 /// Names of machines that libvirt lists.
-fn listed(site: &Site, which: &str) -> Result<Vec<String>, Failure> {
+fn listed(site: &Site, which: &[&str]) -> Result<Vec<String>, Failure> {
     let told = site
-        .virsh(&["list", "--name", which])
+        .virsh(&[&["list", "--name"], which].concat())
         .map_err(|error| lab_failed("list machines", &error))?;
     Ok(told.lines().map(|line| line.trim().to_owned()).collect())
 }

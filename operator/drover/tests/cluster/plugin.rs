@@ -74,5 +74,5 @@ fn kubectl_completes_it() {
         .lines()
         .filter_map(|line| line.split('\t').next())
         .collect();
-    assert_eq!(values, ["text", "json", "markdown", ":4"]);
+    assert_eq!(values, ["text", "json", "markdown", "html", ":4"]);
 }

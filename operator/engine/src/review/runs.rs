@@ -83,8 +83,12 @@ pub(super) fn of_plan<'a>(
         .collect();
     match start {
         Start::Nothing => Ahead::Nothing,
-        // It was so before, and is not part of the change.
-        Start::Held(_) if before.is_some_and(|before| before.spec == after.spec) => Ahead::Nothing,
+        // It had expired before, and that is not part of the change.
+        Start::Held(Held::Expired { .. })
+            if before.is_some_and(|before| before.spec == after.spec) =>
+        {
+            Ahead::Nothing
+        }
         Start::Held(held) => {
             say_held(sheet, &held, before, after);
             Ahead::Said

@@ -1,5 +1,7 @@
 //! What can be seen of the world from outside.
 
+use std::sync::Arc;
+
 use drover_api::value::{MachineName, Quantity};
 use drover_api::{Capacity, FencingMethod, Right};
 use drover_fabric::{Cursor, Extent, InstanceKey, InstanceSeen, Probe, Sightings};
@@ -145,6 +147,7 @@ impl World {
                     labels: machine.traits.labels.clone(),
                     networks: machine.traits.networks.clone(),
                     estimates: self.estimates(machine),
+                    hardware: Some(Arc::new(machine.traits.hardware())),
                 };
                 (machine.name.clone(), found)
             })

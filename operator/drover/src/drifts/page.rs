@@ -6,9 +6,9 @@ use drover_api::DriftSeverity;
 use drover_engine::drift::{Counts, LEVELS, Report};
 
 use super::{OfKind, Section, as_declared, level, not_judged, scope, sections, tally};
-use crate::html::{document, escaped};
+use crate::html::document;
 use crate::reports::moments::{ago, full};
-use crate::text::thousands;
+use crate::text::{thousands, xml};
 
 /// Rows of one kind: a page of ten thousand is not read, and `--format json` has them all.
 const MOST_ROWS: usize = 500;
@@ -22,7 +22,8 @@ pub fn page(report: &Report) -> String {
     for (number, section) in all.iter().enumerate() {
         of_section(&mut body, number, section, report);
     }
-    document(&format!("Drift: {}", tally(&report.counts)), &body)
+    let foot = format!("as of {} UTC, {}", full(report.at), report.digest);
+    document(&format!("Drift: {}", tally(&report.counts)), &foot, &body)
 }
 
 fn heading(body: &mut String, report: &Report) {
@@ -30,10 +31,10 @@ fn heading(body: &mut String, report: &Report) {
         body,
         "<h1>Drift: {}</h1><p class=\"lead\">Where what is differs from what is declared: {}.</p><dl>\
          <dt>As of</dt><dd>{} UTC</dd><dt>Digest</dt><dd><code>{}</code></dd><dt>Made by</dt><dd>drover {}</dd>",
-        escaped(&tally(&report.counts)),
-        escaped(&scope(report)),
+        xml(&tally(&report.counts)),
+        xml(&scope(report)),
         full(report.at),
-        escaped(&report.digest),
+        xml(&report.digest),
         env!("CARGO_PKG_VERSION")
     );
     for line in [as_declared(report), not_judged(report)]
@@ -41,12 +42,7 @@ fn heading(body: &mut String, report: &Report) {
         .flatten()
     {
         let (name, words) = line.split_once(": ").unwrap_or(("", &line));
-        let _ = write!(
-            body,
-            "<dt>{}</dt><dd>{}</dd>",
-            capital(name),
-            escaped(words)
-        );
+        let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", capital(name), xml(words));
     }
     body.push_str("</dl>");
 }
@@ -65,7 +61,7 @@ fn summary(body: &mut String, sections: &[Section<'_>]) {
         let _ = write!(
             body,
             "<tr><td><a href=\"#s{number}\">{}</a></td>",
-            escaped(&section.title)
+            xml(&section.title)
         );
         for severity in LEVELS {
             let _ = write!(
@@ -83,14 +79,14 @@ fn of_section(body: &mut String, number: usize, section: &Section<'_>, report: &
     let _ = write!(
         body,
         "<h2 id=\"s{number}\">{}</h2><p class=\"lead\">{}</p>",
-        escaped(&section.title),
-        escaped(&section.lead)
+        xml(&section.title),
+        xml(&section.lead)
     );
     for of in &section.kinds {
         of_kind(body, of, report);
     }
     if let Some(more) = &section.more {
-        let _ = write!(body, "<p>{}.</p>", escaped(more));
+        let _ = write!(body, "<p>{}.</p>", xml(more));
     }
 }
 
@@ -112,10 +108,10 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
         let _ = write!(
             body,
             "<tr><td>{}</td><td class=\"when\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
-            escaped(finding.subject.shown()),
+            xml(finding.subject.shown()),
             full(finding.since),
             ago(finding.since, report.at),
-            escaped(&finding.message)
+            xml(&finding.message)
         );
     }
     body.push_str("</table>");
@@ -126,7 +122,7 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
     let _ = write!(
         body,
         "<p><b>What to do:</b> {}.</p></section>",
-        escaped(&of.remedy)
+        xml(&of.remedy)
     );
 }
 
@@ -134,5 +130,5 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
-    escaped(&(first.unwrap_or_default() + letters.as_str()))
+    xml(&(first.unwrap_or_default() + letters.as_str()))
 }

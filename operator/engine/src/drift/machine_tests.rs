@@ -39,6 +39,7 @@ fn link(state: LinkState, towards: SiteRole, newest: Timestamp) -> Observed<Link
             final_sync: None,
             committed: None,
             epoch: 1,
+            trouble: None,
             points: vec![Point {
                 at: newest,
                 name: "newest".into(),

@@ -1,7 +1,6 @@
 //! The eleven kinds, one file each, and the table of them.
 
 mod action;
-mod drift;
 mod failback_policy;
 mod machine_run;
 mod network_mapping;
@@ -16,7 +15,6 @@ mod run_decision;
 mod site;
 
 pub use action::*;
-pub use drift::*;
 pub use failback_policy::*;
 pub use machine_run::*;
 pub use network_mapping::*;

@@ -12,7 +12,6 @@ mod cancel;
 mod corpus;
 mod cycle;
 mod directions;
-mod drift;
 mod failback;
 mod guards;
 mod limits;

@@ -20,14 +20,7 @@ pub fn select(declared: &Declared<'_>, names: &[String]) -> Result<Vec<PlanId>, 
             name: name.parse().ok()?,
         })
     });
-    among(all.collect(), names)
-}
-
-/// The plans of these names among those that there are, or all of them where none is named.
-///
-/// # Errors
-/// As [`select`].
-pub fn among(all: Vec<PlanId>, names: &[String]) -> Result<Vec<PlanId>, Failure> {
+    let all: Vec<PlanId> = all.collect();
     if names.is_empty() {
         return Ok(all);
     }

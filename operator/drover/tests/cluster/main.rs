@@ -6,7 +6,6 @@
 
 mod applying;
 mod deciding;
-mod drifting;
 mod looking;
 mod plugin;
 mod world;

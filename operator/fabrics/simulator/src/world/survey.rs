@@ -1,7 +1,5 @@
 //! What can be seen of the world from outside.
 
-use std::sync::Arc;
-
 use drover_api::value::{MachineName, Quantity};
 use drover_api::{Capacity, FencingMethod, Right};
 use drover_fabric::{Cursor, Extent, InstanceKey, InstanceSeen, Probe, Sightings};
@@ -34,18 +32,16 @@ impl World {
         let known = |machine: &Machine| {
             machine.power != Power::Absent || machine.epoch > 0 || machine.image != Image::None
         };
-        let (there, gone): (Vec<usize>, Vec<usize>) =
-            ids.into_iter().partition(|id| known(&self.machines[*id]));
-        // Among all that there is nobody is missed; among changes they are named.
-        let gone = gone.into_iter().filter(|_| since.is_some());
+        let seen = ids
+            .into_iter()
+            .filter(|id| known(&self.machines[*id]))
+            .map(|id| (self.key(id), self.seen(id)))
+            .collect();
         Sightings {
             cursor: Cursor(self.version),
             extent: Extent::since(since),
-            seen: there
-                .into_iter()
-                .map(|id| (self.key(id), self.seen(id)))
-                .collect(),
-            gone: gone.map(|id| self.key(id)).collect(),
+            seen,
+            gone: Vec::new(),
         }
     }
 
@@ -149,7 +145,6 @@ impl World {
                     labels: machine.traits.labels.clone(),
                     networks: machine.traits.networks.clone(),
                     estimates: self.estimates(machine),
-                    hardware: Some(Arc::new(machine.traits.hardware())),
                 };
                 (machine.name.clone(), found)
             })

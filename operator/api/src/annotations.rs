@@ -17,6 +17,10 @@ pub const DRILL: &str = "drover.dev/drill";
 /// On a run, by Drover: the uid of that drill. One of the same name made later is another.
 pub const DRILL_UID: &str = "drover.dev/drill-uid";
 
+/// On a protected machine: what it is made of now is as it should be. A value that was not there before is
+/// answered once.
+pub const ACCEPT_DRIFT: &str = "drover.dev/accept-drift";
+
 /// Annotations as objects have them.
 pub type Annotations = BTreeMap<String, String>;
 
@@ -29,7 +33,16 @@ pub fn is_suspended(annotations: &Annotations) -> bool {
 
 /// What was asked for by [`RECONCILE_NOW`] and is not the request that was answered last.
 pub fn asked_now(annotations: &Annotations, answered: Option<&str>) -> Option<String> {
-    let asked = annotations.get(RECONCILE_NOW)?;
+    asked_by(RECONCILE_NOW, annotations, answered)
+}
+
+/// The value of [`ACCEPT_DRIFT`], where it is not the one that was answered last.
+pub fn accepts_drift(annotations: &Annotations, answered: Option<&str>) -> Option<String> {
+    asked_by(ACCEPT_DRIFT, annotations, answered)
+}
+
+fn asked_by(annotation: &str, annotations: &Annotations, answered: Option<&str>) -> Option<String> {
+    let asked = annotations.get(annotation)?;
     // A status holds no more of it.
     let asked: String = asked.chars().take(256).collect();
     (Some(asked.as_str()) != answered).then_some(asked)

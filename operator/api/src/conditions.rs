@@ -26,7 +26,7 @@ pub const CONTESTED: &str = "Contested";
 pub const RPO_EXCEEDED: &str = "RPOExceeded";
 /// Changes did not arrive at the other site when they were sent last, and are sent again (PR-5).
 pub const REPLICATION_FAILING: &str = "ReplicationFailing";
-/// The declared and the actual active site differ and nothing will start by itself (PL-8).
+/// What is declared and what is differ, and nothing that goes on will change that (PL-8, RD-2).
 pub const DRIFTED: &str = "Drifted";
 /// A failover could be started now with what is known (RD-1).
 pub const FAILOVER_READY: &str = "FailoverReady";

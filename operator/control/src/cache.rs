@@ -237,6 +237,12 @@ impl Cache {
         here.map(|(_, key)| key.clone()).collect()
     }
 
+    /// What a site calls the protected machines that have a place there, in lower case.
+    pub(crate) fn names_at(&self, site: &SiteName) -> BTreeSet<String> {
+        let here = self.natives.keys().filter(|(at, _)| at == site);
+        here.map(|(_, name)| name.as_str().to_lowercase()).collect()
+    }
+
     /// Any machine whose data one driver moves.
     pub(crate) fn one_of_pair(&self, pair: &PairKey) -> Option<ObjectKey> {
         let mut machines = self.machines.iter();

@@ -250,6 +250,10 @@ impl Snapshot {
         self.policies.get(key)
     }
 
+    pub(crate) fn mapping(&self, key: &ObjectKey) -> Option<&Arc<NetworkMapping>> {
+        self.mappings.get(key)
+    }
+
     pub(crate) fn inventories(&self) -> &Inventories {
         &self.inventories
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drover_api::common::RunKind;
+use drover_api::value::MachineName;
 use drover_api::{
     FailbackPolicy, MachineRun, NetworkMapping, ProtectedMachine, ProtectionGroup, RecoveryDrill,
     RecoveryPlan, RecoveryRun, ReplicationPolicy, RunDecision, Site,
@@ -72,6 +73,9 @@ where
 
 /// After so long without anything a watch is begun again.
 const SILENT: Duration = Duration::from_mins(10);
+
+/// How long machines that come or go wait for others before their sites are looked at.
+const CLAIMED: Duration = Duration::from_secs(2);
 
 /// How long a broken watch rests before it is begun again.
 const BROKEN: Duration = Duration::from_secs(1);
@@ -200,6 +204,19 @@ impl Followed for ProtectionGroup {
         if spec_changed(change) {
             context.declaration_changed(Some(&change.key.namespace));
         }
+        let gone = |group: &Option<Arc<Self>>| -> BTreeSet<MachineName> {
+            let status = group.iter().filter_map(|group| group.status.as_ref());
+            status
+                .flat_map(|status| status.no_longer_matching.iter().cloned())
+                .collect()
+        };
+        // Those who belong to it no longer say so, and those who do again do not.
+        for name in gone(&change.now).symmetric_difference(&gone(&change.before)) {
+            let member = context.cache().member(&change.key, name.as_str()).cloned();
+            if let Some(member) = member {
+                context.queue.add(Key::Machine(ObjectKey::of(&*member)));
+            }
+        }
     }
 }
 
@@ -209,6 +226,12 @@ impl Followed for ProtectedMachine {
         let Some(any) = change.now.as_ref().or(change.before.as_ref()) else {
             return;
         };
+        if change.now.is_none() || change.before.is_none() {
+            // Its sites say who is protected by nobody.
+            for site in [&any.spec.sites.primary, &any.spec.sites.secondary] {
+                context.later(Key::Site(ObjectKey::new("", site.as_str())), CLAIMED);
+            }
+        }
         let group = ObjectKey::new(&change.key.namespace, any.spec.group_ref.name.as_str());
         context.later(Key::Group(group.clone()), GATHER);
         context.plans_of(&group);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drover_api::ProtectedMachineSpec;
 use drover_api::value::{MachineName, SiteName};
 use drover_fabric::{Extent, InstanceKey, InstanceSeen, Sightings};
-use drover_world::{Instance, Inventory, Link, Observed};
+use drover_world::{Instance, Inventory, InventoryMachine, Link, Observed};
 use jiff::Timestamp;
 
 use crate::cache::ObjectKey;
@@ -160,6 +160,8 @@ impl<K: Ord + Clone, V: PartialEq> View<K, V> {
 struct SiteView {
     instances: View<InstanceKey, InstanceSeen>,
     inventory: Option<Arc<Inventory>>,
+    /// When that was looked at last.
+    inventory_at: Option<Timestamp>,
     fences: BTreeMap<MachineName, u64>,
 }
 
@@ -233,14 +235,30 @@ impl Index {
         }
     }
 
-    pub(crate) fn take_inventory(&mut self, site: &SiteName, inventory: Inventory) -> bool {
+    /// Takes in the machines of a site; whose description is another now, where anything is.
+    pub(crate) fn take_inventory(
+        &mut self,
+        site: &SiteName,
+        inventory: Inventory,
+        now: Timestamp,
+    ) -> Option<Vec<MachineName>> {
         let view = self.sites.entry(site.clone()).or_default();
+        view.inventory_at = Some(now);
         if view.inventory.as_deref() == Some(&inventory) {
-            return false;
+            return None;
         }
-        view.inventory = Some(Arc::new(inventory));
+        let before = view.inventory.replace(Arc::new(inventory));
+        let now = view.inventory.as_deref().map(Inventory::machines);
+        let before = before.as_deref().map(Inventory::machines);
+        let differs = |name: &&MachineName| {
+            let is = now.and_then(|machines| machines.get(*name));
+            let was = before.and_then(|machines| machines.get(*name));
+            is != was
+        };
+        let names = [now, before].into_iter().flatten().flat_map(BTreeMap::keys);
+        let changed: BTreeSet<&MachineName> = names.filter(differs).collect();
         self.inventory_version += 1;
-        true
+        Some(changed.into_iter().cloned().collect())
     }
 
     /// Grows with every change of an inventory.
@@ -258,6 +276,17 @@ impl Index {
 
     pub(crate) fn inventory(&self, site: &SiteName) -> Option<&Arc<Inventory>> {
         self.sites.get(site)?.inventory.as_ref()
+    }
+
+    /// What a site tells of one machine, and when that was looked at.
+    pub(crate) fn described(
+        &self,
+        site: &SiteName,
+        machine: &MachineName,
+    ) -> Option<(InventoryMachine, Timestamp)> {
+        let view = self.sites.get(site)?;
+        let found = view.inventory.as_ref()?.get(machine)?.clone();
+        Some((found, view.inventory_at?))
     }
 
     pub(crate) fn take_fences(
@@ -289,6 +318,11 @@ impl Index {
     /// Since when a site answers without a break; nothing while it does not.
     pub(crate) fn answers_since(&self, site: &SiteName) -> Option<Timestamp> {
         self.sites.get(site)?.instances.answers_since
+    }
+
+    /// Since when a site does not answer that did, or was asked.
+    pub(crate) fn silent_since(&self, site: &SiteName) -> Option<Timestamp> {
+        self.sites.get(site)?.instances.unknown_since
     }
 
     /// The highest epoch that anything reports for a machine.

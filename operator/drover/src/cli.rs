@@ -2,6 +2,7 @@
 
 mod cluster;
 mod decide;
+mod drift;
 mod local;
 #[cfg(feature = "mover")]
 mod mover;
@@ -24,6 +25,7 @@ use crate::output::Color;
 
 pub use cluster::*;
 pub use decide::*;
+pub use drift::*;
 pub use local::*;
 #[cfg(feature = "mover")]
 pub use mover::*;
@@ -109,6 +111,8 @@ pub enum Command {
     Get(Get),
     /// Say everything about one object
     Describe(Describe),
+    /// Say where what is differs from what is declared
+    Drift(Drift),
     /// Wait until something is so
     Wait(Wait),
     /// Show what happened lately

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is what may be written on the command line, [`commands`] has one file for each command,
 //! [`files`] to [`findings`] are the way from paths to what is wrong, [`policies`] are rules of a house, [`formats`] writes
-//! what was found for forges and pipelines, [`plans`] shows what a run would do, [`reviews`] what a change means, [`cluster`] speaks to an API, [`reports`] shows what came from there, [`sheet`] and [`timeline`] print it for a terminal, an issue tracker or a browser, [`up`] brings an API and an
+//! what was found for forges and pipelines, [`plans`] shows what a run would do, [`reviews`] what a change means, [`cluster`] speaks to an API, [`reports`] shows what came from there and [`drifts`] where that differs from what is declared, [`sheet`] and [`timeline`] print it for a terminal, an issue tracker or a browser, [`up`] brings an API and an
 //! operator of its own, [`demo`] shows them at work, [`serve`] is the operator for a cluster, and everything that is said goes through [`output`].
 //!
 //! What may not enter: what a declaration means. Commands read, ask the engine and show its answer.
@@ -16,6 +16,7 @@ mod commands;
 mod demo;
 mod digest;
 mod drawing;
+mod drifts;
 mod exit;
 mod failure;
 mod files;

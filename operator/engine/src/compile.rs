@@ -567,13 +567,16 @@ pub fn digest(run: &RecoveryRunSpec, machines: &[MachineRunSpec]) -> String {
     // match no reviewed one.
     let run = serde_json::to_value(same).unwrap_or_default();
     let machines: Vec<serde_json::Value> = machines.iter().map(without_run_name).collect();
-    let mut hash = Sha256::new();
-    hash.update(serde_json::json!({ "run": run, "machines": machines }).to_string());
-    let mut text = String::from("sha256:");
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
+    sha256(serde_json::json!({ "run": run, "machines": machines }).to_string())
+}
+
+/// The digest of a text, as it is shown.
+pub(crate) fn sha256(text: impl AsRef<[u8]>) -> String {
+    let mut shown = String::from("sha256:");
+    for byte in Sha256::digest(text) {
+        let _ = write!(shown, "{byte:02x}");
     }
-    text
+    shown
 }
 
 /// The run's own name holds its number, which is no part of what it does.

@@ -1,11 +1,13 @@
 //! The machines of one site, seen in bulk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use drover_api::Fabric;
 use drover_api::SiteSpec;
 use drover_api::selector::{Labels, Selector};
 use drover_api::value::{MachineName, NetworkName};
+use serde::{Deserialize, Serialize};
 
 use crate::estimate::Estimates;
 
@@ -27,6 +29,37 @@ pub struct InventoryMachine {
     pub networks: Vec<NetworkName>,
     /// The fabric's own figures for this machine, where it has some.
     pub estimates: Option<Estimates>,
+    /// What it is made of, where the fabric tells. Shared: inventories of thousands are copied.
+    pub hardware: Option<Arc<Hardware>>,
+}
+
+/// What a machine is made of. What a fabric does not tell is unset, and is not compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hardware {
+    /// Virtual processors.
+    #[serde(default)]
+    pub cpus: Option<u32>,
+    /// Memory in bytes.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// The host that it is defined at.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Its disks.
+    #[serde(default)]
+    pub disks: Vec<HardDisk>,
+}
+
+/// A disk of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HardDisk {
+    /// Its name in the machine's configuration.
+    pub name: String,
+    /// Its size in bytes, where the fabric tells.
+    #[serde(default)]
+    pub size: Option<u64>,
 }
 
 impl FromIterator<(MachineName, InventoryMachine)> for Inventory {
@@ -92,6 +125,7 @@ impl Inventory {
                         labels: machine.labels.clone(),
                         networks: machine.networks.clone(),
                         estimates: Estimates::simulated(machine),
+                        hardware: None,
                     };
                     (machine.name.clone(), found)
                 })

@@ -19,6 +19,6 @@ pub use capability::{
 pub use effect::{Effect, ErrorClass, FabricError, Outcome, Stamp};
 pub use estimate::{Estimate, Estimates};
 pub use id::{GroupId, MachineId, NativeId, PlanId};
-pub use inventory::{Inventory, InventoryMachine};
+pub use inventory::{HardDisk, Hardware, Inventory, InventoryMachine};
 pub use observed::Observed;
 pub use sight::{Disk, Instance, Link, LinkState, Point, Power};

@@ -14,6 +14,7 @@ use std::{
     env, fs,
 };
 
+use drover_engine::drift;
 use drover_engine::invariant::Invariant;
 use drover_tests::manifests;
 
@@ -54,6 +55,21 @@ fn what_is_checked_in_is_what_the_code_says() {
         pages.collect(),
         "a page without a kind, or a kind without a page"
     );
+}
+
+#[test]
+fn the_page_about_drift_has_each_kind_with_its_severity() {
+    // SPEC: RD-2
+    let page = manifests::read(&manifests::repository().join("docs/drift.md")).unwrap();
+    let rows = drift::KINDS.map(|kind| format!("| `{kind:?}` | {:?} |", drift::severity(kind)));
+    let missing: Vec<&String> = rows.iter().filter(|row| !page.contains(*row)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let listed = page.lines().filter(|line| {
+        ["Critical", "Warning", "Info"]
+            .iter()
+            .any(|word| line.contains(&format!("` | {word} |")))
+    });
+    assert_eq!(listed.count(), rows.len());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The eleven kinds, one file each, and the table of them.
 
 mod action;
+mod drift;
 mod failback_policy;
 mod machine_run;
 mod network_mapping;
@@ -15,6 +16,7 @@ mod run_decision;
 mod site;
 
 pub use action::*;
+pub use drift::*;
 pub use failback_policy::*;
 pub use machine_run::*;
 pub use network_mapping::*;

@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drift::{Drift, HardwareSeen};
 use super::protection_group::{DeletionPolicy, Nic, Purpose, SiteTargetSettings};
 use crate::common::{GroupRef, MappingRef, PolicyRef, Progress, SitePair, SiteRole};
 use crate::value::{Duration, MachineName, RunName};
@@ -161,6 +162,22 @@ pub struct ProtectedMachineStatus {
     /// The run that has it in hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunName>,
+    /// Where it differs from what is declared, or from what it was. While a run has it in hand this stays
+    /// as it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind"]))]
+    pub drift: Vec<Drift>,
+    /// What it is made of at each site, as it was when it began to be protected from there. The annotation
+    /// `drover.dev/accept-drift` takes what is seen now in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["site"]))]
+    pub hardware: Vec<HardwareSeen>,
+    /// The value of the annotation `drover.dev/accept-drift` that was answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_accepted_drift: Option<String>,
     /// Conditions; `Ready` and `Protected` among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

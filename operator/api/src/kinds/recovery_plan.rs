@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::drift::PlanDrift;
 use crate::common::{
     FailbackPolicyRef, FailoverType, MachineRef, RecoveryPointChoice, SitePair, SiteRole,
     SourceStop, Unfenced, Window,
@@ -401,6 +402,12 @@ pub struct RecoveryPlanStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 1024)))]
     pub drift: Vec<String>,
+    /// Where what is differs from what is declared, of the plan and of its machines: an entry for each kind
+    /// of difference, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind"]))]
+    pub differences: Vec<PlanDrift>,
     /// Conditions; `Ready` and `FailoverReady` among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

@@ -8,6 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drift::UnprotectedMachines;
 use crate::common::NamespacedSecretRef;
 use crate::selector::{Labels, Selector};
 use crate::value::{Address, Duration, HostName, MachineName, NetworkName, Quantity, TimeZone};
@@ -484,6 +485,9 @@ pub struct SiteStatus {
     /// Summary of the machines seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventorySummary>,
+    /// Machines here that no protection group has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unprotected: Option<UnprotectedMachines>,
     /// Conditions; `Ready` and `Reachable` among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

@@ -127,8 +127,13 @@ impl Context {
         let Ok(inventory) = within(self.settings.driver_limit, fabric.inventory()).await else {
             return;
         };
-        if !self.index().take_inventory(site, inventory) {
+        let now = self.clock.now();
+        let Some(changed) = self.index().take_inventory(site, inventory, now) else {
             return;
+        };
+        self.queue.add(Key::Site(ObjectKey::new("", site.as_str())));
+        for name in changed {
+            self.machine_changed(site, &name);
         }
         let groups: Vec<ObjectKey> = {
             let cache = self.cache();

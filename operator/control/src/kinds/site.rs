@@ -1,13 +1,18 @@
-//! A site: whether it answers, which rights there are, what is free.
+//! A site: whether it answers, which rights there are, what is free, and who is protected by nobody.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drover_api::annotations::asked_now;
 use drover_api::conditions::REACHABLE;
-use drover_api::value::SiteName;
-use drover_api::{InventorySummary, Reachability, ReachabilityState, Site, SiteStatus};
+use drover_api::value::{MachineName, SiteName};
+use drover_api::{
+    InventorySummary, Reachability, ReachabilityState, Site, SiteStatus, UnprotectedMachines,
+};
+use drover_engine::drift::{self, SiteFacts};
 use drover_fabric::{Capabilities, Probe, within};
 use drover_world::{EpochEnforcement, FabricError};
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::cache::ObjectKey;
@@ -15,6 +20,7 @@ use crate::conditions::{Conditions, Status};
 use crate::context::Context;
 use crate::declaration::Object;
 use crate::drivers::OPEN_AGAIN;
+use crate::events::Tone;
 use crate::queue::Key;
 use crate::write::WriteError;
 
@@ -55,9 +61,38 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
     if site.status.as_ref() == Some(&status) {
         return Ok(());
     }
+    let news = newly_open(site.status.as_ref(), &status);
     let mut next = (*site).clone();
     next.status = Some(status);
-    context.replace_status(next).await.map(|_| ())
+    let written = context.replace_status(next).await?;
+    if let Some(news) = news {
+        context.tell(&*written, Tone::Warning, "UnprotectedMachines", &news);
+    }
+    Ok(())
+}
+
+/// Machines that nobody protects and that were not there, or not open to anybody, before. The first look
+/// tells nothing: groups may be still to come.
+fn newly_open(before: Option<&SiteStatus>, now: &SiteStatus) -> Option<String> {
+    let before = before?.unprotected.as_ref()?;
+    let now = now.unprotected.as_ref()?;
+    let more = now
+        .offered
+        .checked_sub(before.offered)
+        .filter(|more| *more > 0)?;
+    let known: BTreeSet<&MachineName> = before
+        .machines
+        .iter()
+        .map(|machine| &machine.name)
+        .collect();
+    let names = now.machines.iter().map(|machine| &machine.name);
+    let fresh = names.filter(|name| !known.contains(name)).take(3);
+    let fresh: Vec<&str> = fresh.map(MachineName::as_str).collect();
+    Some(format!(
+        "{more} more that no protection group has: {}; {} altogether",
+        fresh.join(", "),
+        now.offered
+    ))
 }
 
 fn capabilities(can: Capabilities) -> Vec<String> {
@@ -131,6 +166,26 @@ fn describe(
         status.capacity = probe.capacity;
     }
     status.inventory = summary(context, site).or(status.inventory.take());
+    status.unprotected = unprotected(context, site, status, now).or(status.unprotected.take());
+}
+
+/// The machines that nobody protects, as far as the site was asked. What it said last stands while it is silent.
+fn unprotected(
+    context: &Context,
+    site: &Site,
+    status: &SiteStatus,
+    now: Timestamp,
+) -> Option<UnprotectedMachines> {
+    let name: SiteName = site.metadata.name.as_deref()?.parse().ok()?;
+    let inventory = context.index().inventory(&name).cloned()?;
+    let claimed = context.cache().names_at(&name);
+    Some(drift::unprotected(&SiteFacts {
+        spec: &site.spec,
+        inventory: &inventory,
+        claimed: &claimed,
+        before: status.unprotected.as_ref(),
+        now,
+    }))
 }
 
 fn summary(context: &Context, site: &Site) -> Option<InventorySummary> {

@@ -43,6 +43,11 @@ impl Whereabouts {
         self.machines.len()
     }
 
+    /// The machines themselves.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &ProtectedMachine> {
+        self.machines.iter().map(|(machine, _)| &**machine)
+    }
+
     /// The one side at which all are that have no override.
     pub(crate) fn side(&self) -> Option<SiteRole> {
         match self.home {

@@ -15,7 +15,7 @@ use drover_api::{
     ActualSite, DecisionOutcome, DrillPhase, KINDS, MachinePhase, ProtectedMachine, RecoveryDrill,
     RecoveryPlan, RecoveryRun, RunDecision, RunDecisionStatus, RunPhase, Site,
 };
-use drover_control::{Operator, Settings};
+use drover_control::{Metrics, Operator, Settings};
 use drover_embedded::Options;
 use drover_fabric::{Clock, Registry};
 use drover_simulator::{Latency, Simulation};
@@ -38,6 +38,7 @@ pub struct Lab {
     pub client: Client,
     pub faults: Arc<Faults>,
     operator: Option<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
     second: Option<JoinHandle<()>>,
 }
 
@@ -65,6 +66,7 @@ impl Lab {
             client,
             faults,
             operator: None,
+            metrics: Arc::default(),
             second: None,
         };
         lab.start();
@@ -74,15 +76,22 @@ impl Lab {
     pub fn start(&mut self) {
         self.faults.revive();
         let faults = Arc::clone(&self.faults);
-        self.operator = Some(self.operate("one", faults));
+        let (operator, metrics) = self.operate("one", faults);
+        self.operator = Some(operator);
+        self.metrics = metrics;
     }
 
     /// A second operator, to whom nothing goes wrong.
     pub fn start_second(&mut self) {
-        self.second = Some(self.operate("two", Arc::default()));
+        self.second = Some(self.operate("two", Arc::default()).0);
     }
 
-    fn operate(&self, identity: &str, faults: Arc<Faults>) -> JoinHandle<()> {
+    /// What the operator would answer who asks for its metrics.
+    pub fn metrics(&self) -> String {
+        self.metrics.text()
+    }
+
+    fn operate(&self, identity: &str, faults: Arc<Faults>) -> (JoinHandle<()>, Arc<Metrics>) {
         let settings = Settings {
             identity: identity.into(),
             ..Settings::default()
@@ -100,11 +109,13 @@ impl Lab {
         let registry = Registry::default().with("simulator", Arc::new(driver));
         let client = Client::new(api, "default");
         let operator = Operator::new(client, self.clock, registry, settings);
-        tokio::spawn(async move {
+        let metrics = Arc::clone(operator.metrics());
+        let work = tokio::spawn(async move {
             loop {
                 operator.run(std::future::pending()).await;
             }
-        })
+        });
+        (work, metrics)
     }
 
     /// The store is lost altogether: an empty one takes its place.

@@ -12,6 +12,7 @@ mod cancel;
 mod corpus;
 mod cycle;
 mod directions;
+mod drift;
 mod failback;
 mod guards;
 mod limits;

@@ -9,6 +9,7 @@ mod delete;
 mod demo;
 mod describe;
 mod diff;
+mod drift;
 mod events;
 mod explain;
 mod get;
@@ -55,6 +56,7 @@ pub fn run(command: Command, output: &mut Output) -> Result<Exit, Failure> {
         Command::Apply(arguments) => apply::run(&arguments, output),
         Command::Get(arguments) => get::run(&arguments, output),
         Command::Describe(arguments) => describe::run(&arguments, output),
+        Command::Drift(arguments) => drift::run(&arguments, output),
         Command::Wait(arguments) => wait::run(&arguments, output),
         Command::Events(arguments) => events::run(&arguments, output),
         Command::Delete(arguments) => delete::run(&arguments, output),

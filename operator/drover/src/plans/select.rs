@@ -20,7 +20,14 @@ pub fn select(declared: &Declared<'_>, names: &[String]) -> Result<Vec<PlanId>, 
             name: name.parse().ok()?,
         })
     });
-    let all: Vec<PlanId> = all.collect();
+    among(all.collect(), names)
+}
+
+/// The plans of these names among those that there are, or all of them where none is named.
+///
+/// # Errors
+/// As [`select`].
+pub fn among(all: Vec<PlanId>, names: &[String]) -> Result<Vec<PlanId>, Failure> {
     if names.is_empty() {
         return Ok(all);
     }

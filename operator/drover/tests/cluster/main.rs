@@ -6,6 +6,7 @@
 
 mod applying;
 mod deciding;
+mod drifting;
 mod looking;
 mod plugin;
 mod world;

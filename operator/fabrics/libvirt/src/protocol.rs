@@ -9,7 +9,7 @@ use drover_api::common::{SitePair, SiteRole};
 use drover_api::value::{MachineName, NetworkName};
 use drover_api::{Capacity, InitialReplication, Right};
 use drover_fabric::{InstanceKey, InstanceSeen, LinkGoal, Materialize, SiteGoal, Subject};
-use drover_world::Link;
+use drover_world::{Hardware, Link};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +207,9 @@ pub struct Listed {
     pub networks: Vec<NetworkName>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// What it is made of; movers before this one do not tell.
+    #[serde(default)]
+    pub hardware: Option<Hardware>,
 }
 
 /// One machine is meant.

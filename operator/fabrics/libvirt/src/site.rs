@@ -1,6 +1,7 @@
 //! One libvirt site, as its mover tells of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use drover_api::value::{MachineName, SiteName};
@@ -112,6 +113,7 @@ impl Fabric for LibvirtSite {
                 labels: machine.labels.into_iter().collect(),
                 networks: machine.networks,
                 estimates: None,
+                hardware: machine.hardware.map(Arc::new),
             };
             (machine.name, found)
         });

@@ -1,6 +1,6 @@
 //! What can go wrong, and what ends it.
 
-use drover_api::value::{MachineName, SiteName};
+use drover_api::value::{MachineName, NetworkName, SiteName};
 use drover_world::ErrorClass;
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,21 @@ pub enum Fault {
         site: SiteName,
         /// The machine's name there.
         machine: MachineName,
+    },
+    /// Somebody changes what a machine is made of. What is unset stays as it is.
+    Reconfigure {
+        /// The site.
+        site: SiteName,
+        /// The machine's name there.
+        machine: MachineName,
+        /// Virtual processors.
+        cpus: Option<u32>,
+        /// Memory in bytes.
+        memory: Option<u64>,
+        /// The size of one disk more, in bytes; nothing copies that.
+        disk: Option<u64>,
+        /// The networks of its interfaces.
+        networks: Option<Vec<NetworkName>>,
     },
     /// Somebody deletes a machine and its disks.
     Delete {

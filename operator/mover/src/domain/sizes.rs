@@ -6,6 +6,20 @@ use super::tree::Element;
 const KIB: u64 = 1 << 10;
 
 impl Domain {
+    /// The processors that it has; those that could be plugged in do not count.
+    pub fn cpus(&self) -> Option<u32> {
+        let vcpu = self.root.child("vcpu")?;
+        let most = || vcpu.text().parse().ok();
+        vcpu.get("current")
+            .and_then(|now| now.parse().ok())
+            .or_else(most)
+    }
+
+    /// The memory that it starts with, in bytes.
+    pub fn memory(&self) -> Option<u64> {
+        kib_of(self.root.child("memory")?)?.checked_mul(KIB)
+    }
+
     /// Gives it so many processors. What was said of others, or of how they are arranged, goes where it
     /// contradicts.
     pub fn set_cpus(&mut self, n: u32) {

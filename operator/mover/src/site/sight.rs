@@ -6,7 +6,7 @@ use std::time::Duration;
 use drover_api::value::MachineName;
 use drover_fabric::{InstanceKey, InstanceSeen};
 use drover_libvirt::protocol::{Listed, Seen, Since};
-use drover_world::{Disk, FabricError, Instance, Power};
+use drover_world::{Disk, FabricError, HardDisk, Hardware, Instance, Power};
 use tokio::time::Instant;
 
 use super::Site;
@@ -259,9 +259,28 @@ impl Site {
                     .filter_map(|network| network.parse().ok())
                     .collect(),
                 labels: BTreeMap::from([("host".to_owned(), host.name().to_owned())]),
+                hardware: Some(hardware(&domain, host.name())),
             });
         }
         Ok(listed)
+    }
+}
+
+/// What a machine is made of. libvirt's description has no sizes of disks, and a drive whose medium can be
+/// ejected is nothing that is protected.
+fn hardware(domain: &Domain, host: &str) -> Hardware {
+    let disks = domain.disks().into_iter();
+    let disks = disks.filter(|disk| !disk.device.is_removable());
+    Hardware {
+        cpus: domain.cpus(),
+        memory: domain.memory(),
+        host: Some(host.to_owned()),
+        disks: disks
+            .map(|disk| HardDisk {
+                name: disk.target,
+                size: None,
+            })
+            .collect(),
     }
 }
 

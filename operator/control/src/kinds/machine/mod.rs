@@ -1,6 +1,7 @@
 //! A protected machine: where it is active, how its replication is, and what is done about that outside of
 //! runs (PR-1 to PR-5). While a run has it in hand, only what the run reached is told.
 
+mod drift;
 mod status;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use drover_api::annotations::RESYNC_NOW;
 use drover_api::common::{RunKind, SiteRole};
 use drover_api::value::MachineName;
 use drover_api::{
-    Consistency, InitialReplication, MachinePhase, MachineRun, ProtectedMachine,
+    Consistency, InitialReplication, MachinePhase, MachineRun, NetworkMapping, ProtectedMachine,
     ProtectedMachineStatus, RecoveryRun, ReplicationPolicySpec,
 };
 use drover_engine::decide::{
@@ -54,7 +55,8 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
         return let_go(context, &machine).await;
     }
     case.describe(&mut status, wait.as_ref());
-    case.wake_later(context, &status, wait.as_ref());
+    let again = case.judge(context, &mut status, wait.as_ref());
+    case.wake_later(context, &status, wait.as_ref(), again);
     if !worth_writing(machine.status.as_ref(), &status, &case) {
         return Ok(());
     }
@@ -69,6 +71,9 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
 struct Case<'a> {
     key: &'a ObjectKey,
     machine: &'a Arc<ProtectedMachine>,
+    /// Its protection group.
+    group: ObjectKey,
+    mapping: Option<Arc<NetworkMapping>>,
     policy: ReplicationPolicySpec,
     time_zone: jiff::tz::TimeZone,
     place: Place,
@@ -135,6 +140,10 @@ impl<'a> Case<'a> {
         let mut case = Self {
             key,
             machine,
+            mapping: spec.network_mapping_ref.as_ref().and_then(|mapping| {
+                let mapping = ObjectKey::new(&key.namespace, mapping.name.as_str());
+                snapshot.mapping(&mapping).cloned()
+            }),
             time_zone: home.spec.time_zone.to_jiff(),
             policy,
             place,
@@ -143,11 +152,12 @@ impl<'a> Case<'a> {
             link,
             companions: Vec::new(),
             run: newest_run(context, &group, machine),
+            group,
             prerequisites: Vec::new(),
             now,
         };
         if consistency == Consistency::Group && case.becomes_protected() {
-            let of_group = companions(context, &group).into_iter();
+            let of_group = companions(context, &case.group).into_iter();
             let others = of_group.filter(|(name, _)| *name != spec.machine);
             case.companions = others.map(|(_, companion)| companion).collect();
         }
@@ -344,8 +354,9 @@ impl<'a> Case<'a> {
         context: &Context,
         status: &ProtectedMachineStatus,
         wait: Option<&WaitReason>,
+        again: Option<Timestamp>,
     ) {
-        let mut at: Option<Timestamp> = None;
+        let mut at = again;
         let mut sooner = |instant: Timestamp| at = Some(at.map_or(instant, |at| at.min(instant)));
         match wait {
             Some(WaitReason::Retry { at, .. }) => sooner(*at),
@@ -474,7 +485,8 @@ fn worth_writing(
         .run
         .as_ref()
         .is_some_and(|(run, _)| !RUN.is_final(run.phase()) && !rests(run.phase()));
-    if in_run && before.phase == now.phase && before.run == now.run {
+    let same = before.phase == now.phase && before.run == now.run && before.drift == now.drift;
+    if in_run && same {
         return false;
     }
     if quiet != *now {

@@ -1,5 +1,6 @@
 //! A plan: where its machines are, whether a run is due, and what would happen if.
 
+mod drift;
 mod drills;
 mod reprotect;
 mod schedule;

@@ -121,7 +121,7 @@ impl Case<'_> {
     }
 
     /// The drills of the plan.
-    fn drills(&self, context: &Context) -> Vec<Arc<RecoveryDrill>> {
+    pub(super) fn drills(&self, context: &Context) -> Vec<Arc<RecoveryDrill>> {
         let cache = context.cache();
         let drills = cache.drills.in_namespace(&self.key.namespace);
         drills

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drover_api::annotations::asked_now;
 use drover_api::common::{RunKind, SiteRole};
-use drover_api::conditions::{COMMIT_PENDING, DRIFTED, FAILOVER_READY, PROTECTED};
+use drover_api::conditions::{COMMIT_PENDING, FAILOVER_READY, PROTECTED};
 use drover_api::{
     ActualSite, Consistency, ForecastSummary, RecoveryPlanStatus, RecoveryRun, RunPhase,
 };
@@ -12,6 +12,7 @@ use drover_engine::decide::{Served, last_green_drill};
 use drover_engine::lifecycle::RUN;
 use kube::ResourceExt;
 
+use super::drift::{say_drifted, tell};
 use super::schedule::Scheduled;
 use super::{Case, Next, approve, awaits_approval, forecast};
 use crate::cache::ObjectKey;
@@ -84,6 +85,8 @@ impl Case<'_> {
             status.forecast = self.forecast();
         }
         status.drift = self.drift(&next);
+        let before = std::mem::take(&mut status.differences);
+        status.differences = self.differences(context, &next, current);
         self.say(context, &mut status, &next, current);
         self.record_schedule(context, &mut status, &next, scheduled);
         if let Some(until) = next.until {
@@ -96,7 +99,9 @@ impl Case<'_> {
         }
         let mut plan = (**self.plan).clone();
         plan.status = Some(status);
-        context.replace_status(plan).await.map(|_| ())
+        let written = context.replace_status(plan).await?;
+        tell(context, &written, &before);
+        Ok(())
     }
 
     /// What a run away from where the machines are would be.
@@ -133,6 +138,7 @@ impl Case<'_> {
         current: Option<&Arc<RecoveryRun>>,
     ) {
         let drift = status.drift.join("; ");
+        let differences = status.differences.clone();
         let waits = current.map(|run| ready_message(run)).unwrap_or_default();
         let (protected, total) = (self.where_.protected, self.where_.machines());
         let mut conditions = Conditions::of(
@@ -159,11 +165,7 @@ impl Case<'_> {
             self.suspended(),
             "no run and no drill begins; a run that is under way goes on",
         );
-        if drift.is_empty() {
-            conditions.clear(DRIFTED);
-        } else {
-            conditions.set(DRIFTED, Status::True, "Held", &drift);
-        }
+        say_drifted(&mut conditions, &drift, &differences);
         match current {
             _ if !next.errors.is_empty() => conditions.stalled("Invalid", &next.errors.join("\n")),
             Some(run) => match run.phase() {

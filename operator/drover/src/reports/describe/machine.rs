@@ -42,6 +42,7 @@ pub fn machine(machine: &ProtectedMachine, now: Timestamp, style: Style) -> Stri
     page.fact("on deletion", format!("{:?}", spec.deletion_policy));
     replication(&mut page, status, now);
     instances(&mut page, machine, now);
+    drift(&mut page, status, now);
     page.conditions(&status.conditions, now);
     page.finish()
 }
@@ -55,6 +56,22 @@ fn mood(phase: MachinePhase) -> Mood {
         | MachinePhase::AwaitingCompleteSync => Mood::Notable,
         _ => Mood::Plain,
     }
+}
+
+fn drift(page: &mut Page, status: &drover_api::ProtectedMachineStatus, now: Timestamp) {
+    if status.drift.is_empty() {
+        return;
+    }
+    page.section("Differs from what is declared, or from what it was");
+    let words = status.drift.iter().map(|each| {
+        format!(
+            "{:?}, for {}: {}",
+            each.kind,
+            ago(each.since, now),
+            each.message
+        )
+    });
+    page.list(&words.collect::<Vec<String>>(), Mood::Notable);
 }
 
 fn replication(page: &mut Page, status: &drover_api::ProtectedMachineStatus, now: Timestamp) {

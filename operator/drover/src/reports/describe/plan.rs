@@ -42,7 +42,7 @@ pub fn plan(plan: &RecoveryPlan, around: &Around, now: Timestamp, style: Style) 
     if let Some((run, machines)) = &around.current {
         current(&mut page, run, machines, now);
     }
-    drift(&mut page, plan);
+    drift(&mut page, plan, now);
     if let Some(status) = &plan.status {
         page.conditions(&status.conditions, now);
     }
@@ -215,11 +215,28 @@ pub(super) fn groups(run: &RecoveryRun, machines: &[MachineRun]) -> Table {
     table
 }
 
-fn drift(page: &mut Page, plan: &RecoveryPlan) {
+fn drift(page: &mut Page, plan: &RecoveryPlan, now: Timestamp) {
     let drift = plan.status.as_ref().map(|status| status.drift.as_slice());
     if let Some(drift) = drift.filter(|drift| !drift.is_empty()) {
         page.section("Declared and actual differ");
         page.list(drift, Mood::Notable);
+    }
+    let differences = plan.status.iter().flat_map(|status| &status.differences);
+    let words = differences.map(|each| {
+        let since = ago(each.since, now);
+        format!(
+            "{:?} ({}), for {since}: {}",
+            each.kind, each.count, each.message
+        )
+    });
+    let words: Vec<String> = words.collect();
+    if !words.is_empty() {
+        page.section("Differs from what is declared");
+        page.list(&words, Mood::Notable);
+        page.command(&format!(
+            "drover drift --plan {}",
+            plan.metadata.name.as_deref().unwrap_or_default()
+        ));
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{deletion, observed, title};
 use crate::reports::moments::ago;
 use crate::reports::page::{Mood, Page};
-use crate::text::{Style, count};
+use crate::text::{Style, count, elided};
 
 /// Everything that matters of a site.
 pub fn site(site: &Site, now: Timestamp, style: Style) -> String {
@@ -50,6 +50,19 @@ pub fn site(site: &Site, now: Timestamp, style: Style) -> String {
             "machines",
             format!("{}, {} of them protected", seen.machines, seen.protected),
         );
+    }
+    if let Some(open) = status.unprotected.as_ref().filter(|open| open.count > 0) {
+        let names: Vec<&str> = open
+            .machines
+            .iter()
+            .map(|machine| machine.name.as_str())
+            .collect();
+        let shown = elided(&names, 5);
+        let words = format!(
+            "{}, {} of them open to a tenant: {shown}",
+            open.count, open.offered
+        );
+        page.fact_as("by nobody", words, Mood::Notable);
     }
     if let Some(free) = &status.capacity {
         page.fact(

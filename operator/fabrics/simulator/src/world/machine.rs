@@ -5,7 +5,7 @@ use std::time::Duration;
 use drover_api::SimulatedMachine;
 use drover_api::selector::Labels;
 use drover_api::value::{Address, MachineName, NetworkName};
-use drover_world::{Disk, Instance, Power};
+use drover_world::{Disk, HardDisk, Hardware, Instance, Power};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub(crate) struct Traits {
     pub networks: Vec<NetworkName>,
     /// Sizes of its disks in bytes.
     pub disks: Vec<u64>,
+    /// Sizes of disks that somebody added; nothing copies them.
+    #[serde(default)]
+    pub uncopied: Vec<u64>,
     pub boot: Option<Duration>,
     pub shutdown: Option<Duration>,
     /// Being made of a copy.
@@ -60,6 +63,7 @@ impl Traits {
                 .map(|machine| machine.networks.clone())
                 .unwrap_or_default(),
             disks,
+            uncopied: Vec::new(),
             boot: declared.and_then(|machine| Some(machine.boot_time.as_ref()?.as_std())),
             shutdown: declared.and_then(|machine| Some(machine.shutdown_time.as_ref()?.as_std())),
             making: None,
@@ -74,6 +78,21 @@ impl Traits {
     /// are of one instant or they are a mixture.
     pub fn slots(&self) -> u64 {
         BLOCKS * u64::try_from(self.disks.len()).unwrap_or(1)
+    }
+
+    /// What a fabric tells of it.
+    pub fn hardware(&self) -> Hardware {
+        let sizes = self.disks.iter().chain(&self.uncopied);
+        let disks = sizes.enumerate().map(|(number, size)| HardDisk {
+            name: format!("disk-{}", number + 1),
+            size: Some(*size),
+        });
+        Hardware {
+            cpus: Some(self.cpus),
+            memory: Some(self.memory),
+            host: None,
+            disks: disks.collect(),
+        }
     }
 
     /// Bytes that a full copy carries.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use drover_api::common::SiteRole;
-use drover_api::value::{Address, MachineName};
+use drover_api::value::{Address, MachineName, Quantity};
 use drover_api::{AddressRule, LocationType, RunNic};
 use drover_fabric::{Answer, Materialize, Subject};
 use drover_world::{Disk, FabricError, LinkState, Outcome, Power, Stamp};
@@ -91,7 +91,7 @@ impl World {
         record.left = Some(behind);
         self.touch_link(link);
         let source = record_source(self, link, behind);
-        self.machines[id].traits = self.machines[source].traits.clone();
+        self.machines[id].traits = self.made_as(id, source, with);
         self.machines[id].held = true;
         self.begin_making(id, stamp, with, content, from);
         Ok(Outcome::Started)
@@ -124,7 +124,7 @@ impl World {
         self.judge_effect_once(id, "materialize", stamp.epoch);
         self.judge_drill_networks(id, &with.nics);
         let copy = self.links[link].sides[side(with.site)];
-        self.machines[id].traits = self.machines[copy].traits.clone();
+        self.machines[id].traits = self.made_as(id, copy, with);
         self.begin_making(id, stamp, with, content, from);
         Ok(Outcome::Started)
     }
@@ -220,6 +220,24 @@ impl World {
         let link = self.role_of(id);
         let other = link.map(|(link, role)| self.links[link].sides[side(role.other())]);
         &self.machines[other.unwrap_or(id)].traits
+    }
+
+    /// What a machine is made as: like the one that its data comes from, but for what is declared of it here,
+    /// and for what it was here before. Disks that nothing copied are not made.
+    fn made_as(&self, id: usize, from: usize, with: &Materialize) -> Traits {
+        let before = &self.machines[id];
+        let stood = before.power != Power::Absent;
+        let sizes = if stood { id } else { from };
+        let sizes = &self.machines[sizes].traits;
+        let settings = with.settings.as_ref();
+        let cpus = settings.and_then(|settings| settings.cpus);
+        let memory = settings.and_then(|settings| settings.memory.as_ref());
+        Traits {
+            cpus: cpus.unwrap_or(sizes.cpus),
+            memory: memory.map_or(sizes.memory, Quantity::bytes),
+            uncopied: Vec::new(),
+            ..self.machines[from].traits.clone()
+        }
     }
 
     /// What the final synchronisation left at a side.

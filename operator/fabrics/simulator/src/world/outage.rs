@@ -42,6 +42,7 @@ impl World {
             | Fault::FailEffects { .. }
             | Fault::PowerOff { .. }
             | Fault::PowerOn { .. }
+            | Fault::Reconfigure { .. }
             | Fault::Delete { .. } => self.inject_at_machine(fault),
             Fault::LoseTracking { site, machine } => {
                 self.break_link(site, machine, LinkState::ResyncRequired);
@@ -127,6 +128,25 @@ impl World {
                 let id = self.named(site, machine);
                 self.behind_the_back(id);
                 self.delete(id);
+            }
+            Fault::Reconfigure {
+                site,
+                machine,
+                cpus,
+                memory,
+                disk,
+                networks,
+            } => {
+                let id = self.named(site, machine);
+                let traits = &mut self.machines[id].traits;
+                traits.cpus = cpus.unwrap_or(traits.cpus);
+                traits.memory = memory.unwrap_or(traits.memory);
+                traits.uncopied.extend(*disk);
+                if let Some(networks) = networks {
+                    traits.networks.clone_from(networks);
+                }
+                self.stands_on_its_networks(id);
+                self.touch(id);
             }
             _ => {}
         }

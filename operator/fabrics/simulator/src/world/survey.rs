@@ -1,5 +1,7 @@
 //! What can be seen of the world from outside.
 
+use std::sync::Arc;
+
 use drover_api::value::{MachineName, Quantity};
 use drover_api::{Capacity, FencingMethod, Right};
 use drover_fabric::{Cursor, Extent, InstanceKey, InstanceSeen, Probe, Sightings};
@@ -32,16 +34,18 @@ impl World {
         let known = |machine: &Machine| {
             machine.power != Power::Absent || machine.epoch > 0 || machine.image != Image::None
         };
-        let seen = ids
-            .into_iter()
-            .filter(|id| known(&self.machines[*id]))
-            .map(|id| (self.key(id), self.seen(id)))
-            .collect();
+        let (there, gone): (Vec<usize>, Vec<usize>) =
+            ids.into_iter().partition(|id| known(&self.machines[*id]));
+        // Among all that there is nobody is missed; among changes they are named.
+        let gone = gone.into_iter().filter(|_| since.is_some());
         Sightings {
             cursor: Cursor(self.version),
             extent: Extent::since(since),
-            seen,
-            gone: Vec::new(),
+            seen: there
+                .into_iter()
+                .map(|id| (self.key(id), self.seen(id)))
+                .collect(),
+            gone: gone.map(|id| self.key(id)).collect(),
         }
     }
 
@@ -145,6 +149,7 @@ impl World {
                     labels: machine.traits.labels.clone(),
                     networks: machine.traits.networks.clone(),
                     estimates: self.estimates(machine),
+                    hardware: Some(Arc::new(machine.traits.hardware())),
                 };
                 (machine.name.clone(), found)
             })

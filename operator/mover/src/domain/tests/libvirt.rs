@@ -66,6 +66,7 @@ fn a_machine_that_moved_is_one_that_libvirt_takes() {
         let known = defined(&domain);
         assert_eq!(known.metadata(), Some(mark));
         assert_eq!((known.name(), known.uuid()), (domain.name(), domain.uuid()));
+        assert_eq!((known.cpus(), known.memory()), (Some(2), Some(768 << 20)));
         assert_eq!(known.disks(), domain.disks());
         assert_eq!(known.machine_type(), domain.machine_type());
         let nets = |domain: &Domain| {

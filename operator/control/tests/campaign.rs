@@ -137,7 +137,7 @@ fn live(story: Story, planned: Vec<(String, Fault)>) -> Life {
             }
         }
         // Whatever comes late has come by now.
-        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+        lab.pass(std::time::Duration::from_mins(1)).await;
         lab.sound();
         Life {
             points: lab.faults.points(),

@@ -295,22 +295,13 @@ impl Lab {
         answered(status().await).unwrap()
     }
 
-    /// Waits, on virtual time, until something is so. An operator that crashed is started again.
+    /// Waits, on virtual time, until something is so.
     pub async fn until(&mut self, what: &str, mut so: impl AsyncFnMut(&Self) -> bool) {
         for _ in 0..3_000 {
             if so(self).await {
                 return;
             }
-            let faults = Arc::clone(&self.faults);
-            tokio::select! {
-                biased;
-                () = faults.crash.notified() => {
-                    self.crash();
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    self.start();
-                }
-                () = tokio::time::sleep(Duration::from_millis(500)) => {}
-            }
+            self.pass(Duration::from_millis(500)).await;
         }
         panic!("{what}: not so after a long time\n{}", self.picture().await);
     }
@@ -364,9 +355,22 @@ impl Lab {
         .await;
     }
 
-    /// Time passes, on virtual time; what was to happen has happened.
-    pub async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+    /// Time passes, on virtual time; what was to happen has happened. An operator that crashes meanwhile is
+    /// started again.
+    pub async fn pass(&mut self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        let faults = Arc::clone(&self.faults);
+        loop {
+            tokio::select! {
+                biased;
+                () = faults.crash.notified() => {
+                    self.crash();
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    self.start();
+                }
+                () = tokio::time::sleep_until(end) => return,
+            }
+        }
     }
 
     /// What the conditions of a run say.

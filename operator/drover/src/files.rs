@@ -55,9 +55,24 @@ pub struct Files {
 /// # Errors
 /// When a path is not there, something cannot be read, or there is too much of it.
 pub fn read(paths: &[PathBuf]) -> Result<Files, Failure> {
+    read_but(paths, &mut |_, _| false)
+}
+
+/// Says of a path in a folder, and of whether it is a folder itself, that it is left alone.
+pub type Leave<'l> = &'l mut dyn FnMut(&Path, bool) -> bool;
+
+/// The same, without what is left alone. What is named is read in any case.
+///
+/// # Errors
+/// The same.
+pub fn read_but(paths: &[PathBuf], leave: Leave<'_>) -> Result<Files, Failure> {
     let mut reader = Reader {
+        collector: Collector::default(),
+        links: Vec::new(),
         once: paths.len() > 1,
-        ..Reader::default()
+        seen: BTreeSet::new(),
+        stdin: false,
+        leave,
     };
     for path in paths {
         if path.as_os_str() == "-" {
@@ -98,17 +113,18 @@ impl Collector {
     }
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'l> {
     collector: Collector,
     links: Vec<PathBuf>,
     /// Whether paths may overlap, so that a file could be read twice.
     once: bool,
     seen: BTreeSet<PathBuf>,
     stdin: bool,
+    /// What of folders is left alone.
+    leave: Leave<'l>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn stdin(&mut self) -> Result<(), Failure> {
         if self.stdin {
             return Err(Failure::StdinTwice);
@@ -153,6 +169,9 @@ impl Reader {
             let kind = entry
                 .file_type()
                 .map_err(|source| cannot_read(&path, source))?;
+            if (self.leave)(&path, kind.is_dir()) {
+                continue;
+            }
             if kind.is_dir() {
                 self.folder(&path, depth + 1)?;
             } else if kind.is_symlink() {

@@ -5,7 +5,7 @@ use drover_engine::check::{self, check};
 use drover_engine::declared::Declared;
 use drover_engine::members::Inventories;
 use drover_engine::problem::Problem;
-use drover_manifest::{Diagnostic, Options, Origin, Source, drover_kinds, load};
+use drover_manifest::{Diagnostic, Loaded, Options, Origin, Source, drover_kinds, load, load_both};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -63,7 +63,9 @@ impl<'f> Manifests<'f> {
     /// # Errors
     /// When there is nothing of Drover's in them, neither right nor wrong.
     pub fn load(files: &'f [File]) -> Result<Self, Failure> {
-        let manifests = Self::of(files);
+        let sources = sources(files);
+        let loaded = load(&sources, &drover_kinds(), &Options::default());
+        let manifests = Self::new(sources, loaded);
         if manifests.is_empty() {
             return Err(Failure::NoManifests(names(files)));
         }
@@ -75,10 +77,14 @@ impl<'f> Manifests<'f> {
         self.objects.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Reads the texts, whatever is in them.
-    pub fn of(files: &'f [File]) -> Self {
-        let sources: Vec<Source<'f>> = files.iter().map(File::source).collect();
-        let loaded = load(&sources, &drover_kinds(), &Options::default());
+    /// Reads the texts of both sides of a change, whatever is in them. What they share is read once.
+    pub fn both(base: &'f [File], head: &'f [File]) -> [Self; 2] {
+        let (base, head) = (sources(base), sources(head));
+        let [old, new] = load_both(&base, &head, &drover_kinds(), &Options::default());
+        [Self::new(base, old), Self::new(head, new)]
+    }
+
+    fn new(sources: Vec<Source<'f>>, loaded: Loaded<Object>) -> Self {
         let (objects, origins) = loaded
             .objects
             .into_iter()
@@ -195,6 +201,10 @@ impl Findings {
     pub fn has_errors(&self) -> bool {
         self.summary.errors > 0
     }
+}
+
+fn sources(files: &[File]) -> Vec<Source<'_>> {
+    files.iter().map(File::source).collect()
 }
 
 /// What was looked at, as far as a line has room.

@@ -15,6 +15,7 @@ use crate::split::Chunk;
 use crate::syntax;
 
 /// What some documents of one source hold.
+#[derive(Clone)]
 pub(crate) struct Batch<O> {
     pub(crate) subjects: Vec<Subject<O>>,
     pub(crate) findings: Vec<Finding>,
@@ -28,6 +29,7 @@ pub(crate) struct Batch<O> {
 
 /// An object that says who it is. Without the object when it has errors: it still counts when the
 /// same one is declared again.
+#[derive(Clone)]
 pub(crate) struct Subject<O> {
     pub(crate) object: Option<O>,
     pub(crate) id: ObjectId,
@@ -36,6 +38,7 @@ pub(crate) struct Subject<O> {
 }
 
 /// A problem, and what is known around it.
+#[derive(Clone)]
 pub(crate) struct Finding {
     pub(crate) problem: Problem,
     pub(crate) object: Option<String>,

@@ -48,7 +48,7 @@ pub use de::{DecodeError, Decoded, NodeDeserializer, from_node, from_node_with};
 pub use diagnostic::{Diagnostic, Note, Severity};
 pub use edit::{CannotEdit, Edited, Setting, Written, set};
 pub use kinds::drover_kinds;
-pub use load::{Declared, Loaded, Options, Origin, Source, load};
+pub use load::{Declared, Loaded, Options, Origin, Source, load, load_both};
 pub use locate::{Locator, Target};
 pub use metadata::ObjectId;
 pub use node::{Key, Node, Value};

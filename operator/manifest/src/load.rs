@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{Batch, Finding, Reader, Subject};
 use crate::limits::{MAX_DOCUMENTS, MAX_SOURCE_BYTES};
 use crate::metadata::ObjectId;
-use crate::position::Span;
+use crate::position::{Span, offset};
 use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::report;
@@ -119,22 +119,99 @@ pub fn load<O: Send>(
     registry: &Registry<O>,
     options: &Options,
 ) -> Loaded<O> {
-    let plans: Vec<Plan> = sources.iter().map(|source| plan(source.text)).collect();
+    let all: Vec<(usize, Source<'_>)> = sources.iter().copied().enumerate().collect();
+    assemble(sources, read(&all, registry, options))
+}
+
+/// Reads the sources of two sides of a change: what [`load`] says of each. A text that has the same name on both
+/// sides, and is the same, is read once.
+pub fn load_both<O: Clone + Send>(
+    before: &[Source<'_>],
+    after: &[Source<'_>],
+    registry: &Registry<O>,
+    options: &Options,
+) -> [Loaded<O>; 2] {
+    let named = before.iter().enumerate();
+    let named: HashMap<&str, (usize, &[u8])> = named
+        .map(|(number, source)| (source.name, (number, source.text)))
+        .collect();
+    let twin = |source: &Source<'_>| {
+        let (number, text) = named.get(source.name)?;
+        (*text == source.text).then_some(*number)
+    };
+    let twins: Vec<Option<usize>> = after.iter().map(twin).collect();
+    let mut all: Vec<(usize, Source<'_>)> = before.iter().copied().enumerate().collect();
+    let others = after.iter().copied().enumerate();
+    all.extend(others.filter(|(number, _)| twins[*number].is_none()));
+    // Together, so that all cores are busy to the end.
+    let mut old = read(&all, registry, options);
+    let mut others = old.split_off(before.len()).into_iter();
+    let new = twins.into_iter().enumerate();
+    let new = new.filter_map(|(number, twin)| match twin {
+        Some(twin) => Some(old[twin].as_source(number)),
+        None => others.next(),
+    });
+    let new: Vec<Text<O>> = new.collect();
+    [assemble(before, old), assemble(after, new)]
+}
+
+/// What was read of one source.
+struct Text<O> {
+    /// What keeps it from being read, all of it or the rest of it.
+    problems: Vec<Problem>,
+    batches: Vec<Batch<O>>,
+}
+
+impl<O: Clone> Text<O> {
+    /// The same text as the source of another number.
+    fn as_source(&self, number: usize) -> Self {
+        let mut batches = self.batches.clone();
+        for subject in batches.iter_mut().flat_map(|batch| &mut batch.subjects) {
+            subject.origin.source = offset(number);
+        }
+        Self {
+            problems: self.problems.clone(),
+            batches,
+        }
+    }
+}
+
+/// Reads sources, each of which has a number, on all cores.
+fn read<O: Send>(
+    sources: &[(usize, Source<'_>)],
+    registry: &Registry<O>,
+    options: &Options,
+) -> Vec<Text<O>> {
+    let plans: Vec<Plan> = sources
+        .iter()
+        .map(|(_, source)| plan(source.text))
+        .collect();
     let tasks: Vec<(usize, &[Chunk])> = plans
         .iter()
         .enumerate()
-        .flat_map(|(index, plan)| batches(&plan.chunks).map(move |batch| (index, batch)))
+        .flat_map(|(at, plan)| batches(&plan.chunks).map(move |batch| (at, batch)))
         .collect();
-    let work = |(index, chunks): (usize, &[Chunk])| {
-        let reader = Reader::new(index, sources[index].text, registry, options);
-        (index, reader.read(chunks))
+    let work = |(at, chunks): (usize, &[Chunk])| {
+        let (number, source) = sources[at];
+        let reader = Reader::new(number, source.text, registry, options);
+        (at, reader.read(chunks))
     };
-    let batches: Vec<(usize, Batch<O>)> = if tasks.len() > 1 {
+    let done: Vec<(usize, Batch<O>)> = if tasks.len() > 1 {
         tasks.into_par_iter().map(work).collect()
     } else {
         tasks.into_iter().map(work).collect()
     };
-    assemble(sources, plans, batches)
+    let mut texts: Vec<Text<O>> = plans
+        .into_iter()
+        .map(|plan| Text {
+            problems: plan.problems,
+            batches: Vec::new(),
+        })
+        .collect();
+    for (at, batch) in done {
+        texts[at].batches.push(batch);
+    }
+    texts
 }
 
 /// What is to be done for a source.
@@ -184,39 +261,34 @@ fn batches(chunks: &[Chunk]) -> impl Iterator<Item = &[Chunk]> {
     })
 }
 
-/// Puts the batches together, in order.
-fn assemble<O>(
-    sources: &[Source<'_>],
-    plans: Vec<Plan>,
-    batches: Vec<(usize, Batch<O>)>,
-) -> Loaded<O> {
+/// Puts together what was read of the sources, in order.
+fn assemble<O>(sources: &[Source<'_>], texts: Vec<Text<O>>) -> Loaded<O> {
     let mut loaded = Loaded {
         objects: Vec::new(),
         diagnostics: Vec::new(),
         ignored: 0,
         documents: 0,
     };
-    let mut findings: Vec<Vec<Finding>> = plans
-        .into_iter()
-        .map(|plan| plan.problems.into_iter().map(Finding::new).collect())
-        .collect();
-    let mut strays: Vec<Vec<Finding>> = sources.iter().map(|_| Vec::new()).collect();
-    let mut ours = vec![false; sources.len()];
+    let mut findings: Vec<Vec<Finding>> = Vec::with_capacity(texts.len());
     let mut subjects = Vec::new();
-    for (index, batch) in batches {
-        loaded.documents += batch.documents;
-        loaded.ignored += batch.ignored;
-        findings[index].extend(batch.findings);
-        strays[index].extend(batch.strays);
-        ours[index] |= batch.ours;
-        subjects.extend(batch.subjects);
-    }
-    for (index, stray) in strays.into_iter().enumerate() {
-        if ours[index] {
-            findings[index].extend(stray);
-        } else {
-            loaded.ignored += stray.len();
+    for text in texts {
+        let mut own: Vec<Finding> = text.problems.into_iter().map(Finding::new).collect();
+        let mut strays = Vec::new();
+        let mut ours = false;
+        for batch in text.batches {
+            loaded.documents += batch.documents;
+            loaded.ignored += batch.ignored;
+            own.extend(batch.findings);
+            strays.extend(batch.strays);
+            ours |= batch.ours;
+            subjects.extend(batch.subjects);
         }
+        if ours {
+            own.extend(strays);
+        } else {
+            loaded.ignored += strays.len();
+        }
+        findings.push(own);
     }
     let doubles = without_doubles(subjects, &mut loaded.objects);
     loaded.diagnostics = report::diagnostics(sources, findings, doubles);

@@ -442,3 +442,44 @@ fn files_joined_without_a_separator_are_one_problem_for_each_object() {
     let hint = found[0].hint.as_deref();
     assert!(hint.is_some_and(|hint| hint.contains("`---`")), "{hint:?}");
 }
+
+#[test]
+fn both_sides_are_read_as_each_is_alone() {
+    // given sides that share texts at other positions, with what needs neighbours: objects declared twice,
+    // documents that only theirs explain, a file that is broken
+    let seoul = SITE.to_owned();
+    let busan = SITE.replace("seoul", "busan");
+    let stray = format!("{busan}---\nnothing: at all\n");
+    let texts: [&[(&str, &str)]; 2] = [
+        &[
+            ("seoul.yaml", &seoul),
+            ("gone.yaml", CONFIG),
+            ("stray.yaml", &stray),
+            ("again.yaml", &seoul),
+            ("broken.yaml", "a: ["),
+        ],
+        &[
+            ("new.yaml", &busan),
+            ("stray.yaml", &stray),
+            ("broken.yaml", "a: ["),
+            ("seoul.yaml", CONFIG),
+            ("again.yaml", &seoul),
+        ],
+    ];
+    let [before, after] = texts.map(|side| {
+        let sources = side.iter().map(|(name, text)| Source {
+            name,
+            text: text.as_bytes(),
+        });
+        sources.collect::<Vec<_>>()
+    });
+    // when
+    let options = Options::default();
+    let both = load_both(&before, &after, &registry(), &options);
+    // then
+    for (side, read) in [before, after].iter().zip(both) {
+        let alone = load(side, &registry(), &options);
+        assert!(!alone.diagnostics.is_empty());
+        assert_eq!(format!("{read:#?}"), format!("{alone:#?}"));
+    }
+}

@@ -117,6 +117,33 @@ fn what_pages_link_to_is_there() {
 }
 
 #[test]
+fn the_readme_shows_what_a_review_really_says() {
+    // SPEC: RD-3: `expected.*` is what the command line prints, which a test of it keeps so.
+    let root = manifests::repository();
+    let readme = manifests::read(&root.join("README.md")).unwrap();
+    let history = root.join("tests/history");
+    let comment = manifests::read(&history.join("01-failover/expected.md")).unwrap();
+    // The marker is seen by nobody, and the foot names the commits of a test.
+    let (_, comment) = comment.split_once('\n').unwrap();
+    let (comment, _) = comment.split_once("\n<sub>").unwrap();
+    let quoted = behind(&readme, ">");
+    assert_eq!(quoted, comment, "the comment in README.md");
+
+    let said = manifests::read(&history.join("46-group-waits/expected.txt")).unwrap();
+    let said = behind(&said, "1 |");
+    let block = format!("```\n{said}```\n");
+    assert!(readme.contains(&block), "README.md has not\n{block}");
+}
+
+/// The lines behind a mark, without it.
+fn behind(text: &str, mark: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.strip_prefix(mark));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let lines: Vec<&str> = lines.flat_map(|line| [line, "\n"]).collect();
+    lines.concat()
+}
+
+#[test]
 fn the_invariants_are_checked_where_the_architecture_says() {
     // SPEC: FO-2, FO-7, FO-8, FB-5
     let root = manifests::repository();

@@ -90,6 +90,8 @@ pub enum DiffFormat {
     Json,
     /// For a comment on a pull request: below 65,535 characters
     Markdown,
+    /// For code scanning of forges: SARIF 2.1.0
+    Sarif,
 }
 
 /// A class by its name, in whatever case.

@@ -3,12 +3,14 @@
 use crate::cli::{Diff, DiffFormat};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Finding;
 use crate::output::Output;
 use crate::reviews::input::{self, Both};
 use crate::reviews::judged::{self, Judged, Outcome, Unreadable};
 use crate::reviews::markdown::{self, Around};
 use crate::reviews::policy::Policy;
-use crate::reviews::{plain, report, text, words};
+use crate::reviews::{findings, plain, report, text, words};
+use crate::text::wrapped;
 
 /// Says what a change means.
 ///
@@ -47,9 +49,14 @@ fn show(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let against = policy.against(judged);
+    // A forge gets the text as it is; a person at a terminal in colour.
+    let style = match arguments.format {
+        DiffFormat::Text => output.data_style(),
+        _ => output.data_style().plain(),
+    };
     let plain = arguments
         .texts
-        .then(|| plain::difference(both, &judged.ours));
+        .then(|| plain::difference(both, &judged.ours, style));
     match arguments.format {
         DiffFormat::Text => {
             output.data(&text::render(judged, output.data_style()))?;
@@ -69,6 +76,7 @@ fn show(
             };
             output.data(&markdown::comment(judged, &around))?;
         }
+        DiffFormat::Sarif => super::sarif(&findings::of(judged, policy), output)?,
     }
     talk(both, judged, &against, output);
     Ok(exit(judged, &against))
@@ -77,12 +85,17 @@ fn show(
 fn talk(both: &Both, judged: &Judged, against: &[String], output: &mut Output) {
     let style = output.talk_style();
     for why in against {
-        output.talk(&format!("{} {why}", style.bad("not allowed:")));
+        let line = wrapped(&format!("{NOT_ALLOWED} {why}"), style.width(), "", "  ");
+        output.talk(&line.replacen(NOT_ALLOWED, &style.bad(NOT_ALLOWED), 1));
     }
     let (base, head) = (&both.base.name, &both.head.name);
     let (tally, compared) = (words::tally(judged), words::compared(judged));
-    output.talk(&format!("{base} → {head}: {tally} ({compared})"));
+    let line = format!("{base} → {head}: {tally} ({compared})");
+    output.talk(&wrapped(&line, style.width(), "", "  "));
 }
+
+/// Before what a policy does not allow.
+const NOT_ALLOWED: &str = "not allowed:";
 
 fn exit(judged: &Judged, against: &[String]) -> Exit {
     if judged.is_wrong() || !against.is_empty() {
@@ -111,6 +124,11 @@ fn wrong(
         DiffFormat::Markdown => {
             let problems = &side.findings.problems;
             output.data(&markdown::refusal(side.which, side.name, problems))?;
+        }
+        DiffFormat::Sarif => {
+            let problems = side.findings.problems.iter();
+            let problems: Vec<Finding> = problems.map(Finding::from).collect();
+            super::sarif(&problems, output)?;
         }
     }
     Err(Failure::UnreadableSide {

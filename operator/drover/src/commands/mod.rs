@@ -36,6 +36,7 @@ use crate::cli::Command;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{self, File};
+use crate::formats::{self, Finding};
 use crate::manifests::{Findings, Manifests};
 use crate::output::Output;
 use crate::text::{Style, count};
@@ -110,6 +111,16 @@ pub fn shown(findings: &Findings, manifests: &Manifests<'_>, style: Style) -> St
 fn rendered(findings: &Findings, sources: &[Source<'_>], style: Style) -> String {
     let renderer = Renderer::plain().color(style.color()).width(style.width());
     renderer.render_all(&findings.problems, sources)
+}
+
+/// Findings as code scanning reads them. Where they come near its limits, that is talk.
+fn sarif(findings: &[Finding], output: &mut Output) -> Result<(), Failure> {
+    let sarif = formats::sarif(findings, |rule| formats::meaning(rule).map(str::to_owned));
+    output.json(&sarif.log)?;
+    for line in sarif.limits() {
+        output.talk(&line);
+    }
+    Ok(())
 }
 
 /// `8 objects read from 6 files: 1 error, 2 warnings; 3 objects of other tools ignored`.

@@ -32,7 +32,7 @@ use drover_engine::plan::{Places, Planner, Records};
 use drover_manifest::{Diagnostic, Source};
 use serde::Serialize;
 
-use super::{NOT_CHECKED, read, rendered, summary};
+use super::{NOT_CHECKED, read, rendered, sarif, summary};
 use crate::cli::{FailOn, Validate, ValidateFormat};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -131,7 +131,7 @@ impl<'a> Checked<'a> {
                 };
                 output.json(&Report::new("ValidateReport", body))
             }
-            ValidateFormat::Sarif => sarif(findings, output),
+            ValidateFormat::Sarif => sarif(&neutral(findings), output),
             ValidateFormat::Github => output.data(&formats::annotations(&neutral(findings))),
             ValidateFormat::Junit => {
                 let from = match arguments.fail_on {
@@ -210,16 +210,6 @@ fn told(rules: &[Asked]) -> Vec<String> {
 
 fn neutral(findings: &Findings) -> Vec<Finding> {
     findings.problems.iter().map(Finding::from).collect()
-}
-
-fn sarif(findings: &Findings, output: &mut Output) -> Result<(), Failure> {
-    let meaning = |rule: &str| formats::meaning(rule).map(str::to_owned);
-    let sarif = formats::sarif(&neutral(findings), meaning);
-    output.json(&sarif.log)?;
-    for line in sarif.limits() {
-        output.talk(&line);
-    }
-    Ok(())
 }
 
 fn verdict(findings: &Findings, fail_on: FailOn) -> Exit {

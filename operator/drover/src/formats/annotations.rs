@@ -1,6 +1,6 @@
 //! Annotations: lines in the log of a job that GitHub Actions shows beside the changed lines.
 //!
-//! Of one step it shows ten errors and ten warnings, and the rest in the log only.
+//! Of one step it shows ten of each level, and the rest in the log only.
 
 use std::fmt::Write as _;
 
@@ -13,6 +13,7 @@ pub fn annotations(findings: &[Finding]) -> String {
         let kind = match finding.level {
             Level::Error => "error",
             Level::Warning => "warning",
+            Level::Note => "notice",
         };
         let _ = writeln!(
             text,

@@ -8,6 +8,7 @@ mod junit;
 pub mod sarif;
 
 use drover_engine::check::CODES;
+use drover_engine::review;
 use drover_manifest::{Diagnostic, Place, Severity, code};
 
 pub use annotations::annotations;
@@ -21,6 +22,8 @@ pub enum Level {
     Error,
     /// Somebody should look.
     Warning,
+    /// It is good to know.
+    Note,
 }
 
 /// One thing that was found.
@@ -32,6 +35,8 @@ pub struct Finding {
     pub level: Level,
     /// One sentence without a full stop.
     pub message: String,
+    /// What follows from it, a line for each.
+    pub effects: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
     /// Where it is; nothing where it is in no file.
@@ -45,12 +50,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The message, and what to do about it.
+    /// The message, what follows from it, and what to do about it.
     pub fn words(&self) -> String {
-        match &self.hint {
-            Some(hint) => format!("{}\nhint: {hint}", self.message),
-            None => self.message.clone(),
-        }
+        let effects = self.effects.iter().cloned();
+        let hint = self.hint.iter().map(|hint| format!("hint: {hint}"));
+        let mut lines = vec![self.message.clone()];
+        lines.extend(effects.chain(hint));
+        lines.join("\n")
     }
 }
 
@@ -64,6 +70,7 @@ impl From<&Diagnostic> for Finding {
                 Severity::Warning => Level::Warning,
             },
             message: diagnostic.message.clone(),
+            effects: Vec::new(),
             hint: diagnostic.hint.clone(),
             place: diagnostic.place.clone(),
             related: notes
@@ -75,11 +82,13 @@ impl From<&Diagnostic> for Finding {
     }
 }
 
-/// What a code of a check means, in one line.
+/// What a code of a check or of a review means, in one line.
 pub fn meaning(rule: &str) -> Option<&'static str> {
     let text = code::ALL.iter().map(|each| (each.code, each.meaning));
     let objects = CODES.iter().map(|each| (each.code, each.meaning));
+    let changes = review::CODES.iter().map(|each| (each.code, each.meaning));
     text.chain(objects)
+        .chain(changes)
         .find(|(code, _)| *code == rule)
         .map(|(_, meaning)| meaning)
 }

@@ -24,6 +24,7 @@ fn finding(rule: &str, level: Level) -> Finding {
         rule: rule.to_owned(),
         level,
         message: "the site `seuol` is not declared".to_owned(),
+        effects: Vec::new(),
         hint: Some("did you mean `seoul`?".to_owned()),
         place: Some(place("dr/plan one.yaml", 7, 12)),
         related: Vec::new(),

@@ -14,9 +14,9 @@ use crate::files::{Collector, File, MAX_DEPTH, is_manifest};
 
 /// A repository, and where in it we are.
 pub struct Repository {
-    repository: gix::Repository,
+    pub(super) repository: gix::Repository,
     /// The folder that drover is run in, from the root of the work tree.
-    prefix: PathBuf,
+    pub(super) prefix: PathBuf,
 }
 
 /// A revision that was found.
@@ -320,7 +320,7 @@ impl Walk<'_> {
 }
 
 /// A path from the root of the repository; nothing where it leads out of it.
-fn from_root(folder: &Path, path: &Path) -> Option<BString> {
+pub(super) fn from_root(folder: &Path, path: &Path) -> Option<BString> {
     if path.is_absolute() {
         return None;
     }
@@ -341,7 +341,7 @@ fn shown(path: &BString) -> PathBuf {
 }
 
 /// An error with what lies behind it.
-fn in_one_line(error: &dyn std::error::Error) -> String {
+pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

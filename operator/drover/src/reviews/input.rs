@@ -1,10 +1,11 @@
 //! What BASE and HEAD name, and the manifests behind them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::git::{Repository, Revision};
 use crate::failure::Failure;
-use crate::files::{self, File};
+use crate::files::{self, File, Files};
 
 /// The manifests of one side, and what the side is called.
 pub struct Texts {
@@ -24,6 +25,56 @@ pub struct Both {
     pub base: Texts,
     /// What is looked at.
     pub head: Texts,
+}
+
+/// A file on the sides that have it.
+pub struct Pair<'a> {
+    /// What it is called, on the side that is looked at where it is there.
+    pub name: &'a str,
+    /// What it was called.
+    pub was: &'a str,
+    /// Its text before.
+    pub old: Option<&'a [u8]>,
+    /// Its text after.
+    pub new: Option<&'a [u8]>,
+}
+
+impl Pair<'_> {
+    /// Whether it is new, gone, or has another content.
+    pub fn differs(&self) -> bool {
+        self.old != self.new
+    }
+}
+
+impl Both {
+    /// The files of both sides, in the order of their names. A single text on each is one file, whatever
+    /// it is called: standard input has no name.
+    pub fn pairs(&self) -> Vec<Pair<'_>> {
+        if let ([old], [new]) = (self.base.files.as_slice(), self.head.files.as_slice()) {
+            return vec![Pair {
+                name: &new.name,
+                was: &old.name,
+                old: Some(&old.text),
+                new: Some(&new.text),
+            }];
+        }
+        let mut pairs: BTreeMap<&str, Pair<'_>> = BTreeMap::new();
+        let absent = |name| Pair {
+            name,
+            was: name,
+            old: None,
+            new: None,
+        };
+        for file in &self.base.files {
+            let pair = pairs.entry(&file.name);
+            pair.or_insert_with_key(|name| absent(*name)).old = Some(&file.text);
+        }
+        for file in &self.head.files {
+            let pair = pairs.entry(&file.name);
+            pair.or_insert_with_key(|name| absent(*name)).new = Some(&file.text);
+        }
+        pairs.into_values().collect()
+    }
 }
 
 /// What is named.
@@ -144,19 +195,7 @@ fn texts(
                 passed: tree.passed,
             })
         }
-        Named::WorkTree => {
-            if repository.is_some_and(|repository| !repository.has_work_tree()) {
-                return Err(Failure::Refused {
-                    what: "this repository has no work tree".to_owned(),
-                    hint: "name HEAD too, as `drover diff main HEAD`".to_owned(),
-                });
-            }
-            let here = [PathBuf::from(".")];
-            // What is not there any more was deleted, and that is what is asked about.
-            let there: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
-            let paths = if paths.is_empty() { &here[..] } else { &there };
-            on_disk("the work tree".to_owned(), paths)
-        }
+        Named::WorkTree => work_tree(repository, paths),
         Named::Path(path) => {
             let name = path.display().to_string();
             let narrowed: Vec<PathBuf> = paths
@@ -165,7 +204,12 @@ fn texts(
                 .filter(|path| path.exists())
                 .collect();
             let all = [path.clone()];
-            let mut texts = on_disk(name, if paths.is_empty() { &all } else { &narrowed })?;
+            let paths = if paths.is_empty() {
+                &all
+            } else {
+                &narrowed[..]
+            };
+            let mut texts = on_disk(name, files::read(paths)?);
             // The same file has the same name on both sides.
             if path.is_dir() {
                 for file in &mut texts.files {
@@ -177,20 +221,38 @@ fn texts(
             }
             Ok(texts)
         }
-        Named::Stdin => on_disk("standard input".to_owned(), &[PathBuf::from("-")]),
+        Named::Stdin => {
+            let found = files::read(&[PathBuf::from("-")])?;
+            Ok(on_disk("standard input".to_owned(), found))
+        }
     }
 }
 
-fn on_disk(name: String, paths: &[PathBuf]) -> Result<Texts, Failure> {
-    let found = files::read(paths)?;
+fn work_tree(repository: Option<&Repository>, paths: &[PathBuf]) -> Result<Texts, Failure> {
+    let Some(repository) = repository.filter(|repository| repository.has_work_tree()) else {
+        return Err(Failure::Refused {
+            what: "this repository has no work tree".to_owned(),
+            hint: "name HEAD too, as `drover diff main HEAD`".to_owned(),
+        });
+    };
+    let here = [PathBuf::from(".")];
+    // What is not there any more was deleted, and that is what is asked about.
+    let there: Vec<PathBuf> = paths.iter().filter(|path| path.exists()).cloned().collect();
+    let paths = if paths.is_empty() { &here[..] } else { &there };
+    let mut leaves_alone = repository.leaves_alone()?;
+    let found = files::read_but(paths, &mut leaves_alone)?;
+    Ok(on_disk("the work tree".to_owned(), found))
+}
+
+fn on_disk(name: String, found: Files) -> Texts {
     let passed = found
         .links
         .iter()
         .map(|link| format!("{} is a link to a folder", link.display()));
-    Ok(Texts {
+    Texts {
         name,
         revision: None,
         passed: passed.collect(),
         files: found.files,
-    })
+    }
 }

@@ -1,6 +1,6 @@
 //! Two sides that were read: checked, reviewed, and every word of it with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
@@ -9,7 +9,7 @@ use drover_engine::review::{self, Class, Meaning, Review, Side, Which};
 use drover_manifest::{Diagnostic, FieldPath, Locator, Place, Target};
 use jiff::Timestamp;
 
-use super::input::{Both, Texts};
+use super::input::Both;
 use crate::failure::Failure;
 use crate::findings;
 use crate::manifests::{Findings, Manifests};
@@ -80,10 +80,7 @@ pub struct Changed {
 /// # Errors
 /// When there is nothing of Drover's on either side.
 pub fn judge(both: &Both, now: Timestamp) -> Result<Outcome<'_>, Failure> {
-    let (base, head) = rayon::join(
-        || Manifests::of(&both.base.files),
-        || Manifests::of(&both.head.files),
-    );
+    let [base, head] = Manifests::both(&both.base.files, &both.head.files);
     if base.is_empty() && head.is_empty() {
         let names = format!("{} and {}", both.base.name, both.head.name);
         return Err(Failure::NoManifests(names));
@@ -107,7 +104,7 @@ pub fn judge(both: &Both, now: Timestamp) -> Result<Outcome<'_>, Failure> {
     let review = review::review(&before.side(), &after.side(), now);
     let old_errors = still_wrong(&after, &review);
     let changed = Changed {
-        files: changed_files(&both.base, &both.head),
+        files: both.pairs().iter().filter(|pair| pair.differs()).count(),
         objects_before: base.objects.len(),
         objects_after: head.objects.len(),
         ignored: head.ignored(),
@@ -190,28 +187,6 @@ fn missing(these: &[Diagnostic], those: &[Diagnostic]) -> Vec<Diagnostic> {
         .filter(|each| !those.contains(&what(each)))
         .cloned()
         .collect()
-}
-
-fn changed_files(base: &Texts, head: &Texts) -> usize {
-    let by_name = |texts: &Texts| -> BTreeMap<String, u64> {
-        let files = texts.files.iter();
-        files
-            .map(|file| (file.name.clone(), digest(&file.text)))
-            .collect()
-    };
-    let (old, new) = (by_name(base), by_name(head));
-    let changed = new
-        .iter()
-        .filter(|(name, text)| old.get(*name) != Some(*text))
-        .count();
-    changed + old.keys().filter(|name| !new.contains_key(*name)).count()
-}
-
-fn digest(text: &[u8]) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Every meaning with its place. Sorted by document, each is read again once.

@@ -18,7 +18,7 @@ use drover_engine::review::{CODES, Class};
 use drover_manifest::Diagnostic;
 use serde::Deserialize;
 
-use super::judged::Judged;
+use super::judged::{Judged, Placed};
 use crate::failure::{Failure, Why};
 
 /// What a review fails on.
@@ -100,19 +100,27 @@ impl Policy {
 
     /// What of a review it does not allow, in words.
     pub fn against(&self, judged: &Judged) -> Vec<String> {
-        let said = judged.meanings.iter().filter(|placed| {
-            let meaning = &placed.meaning;
-            self.fails(&[meaning.code, meaning.class.as_str()])
-        });
+        let said = judged.meanings.iter().filter(|placed| self.forbids(placed));
         let said =
             said.map(|placed| format!("{}: {}", placed.meaning.object, placed.meaning.message));
         let wrong = judged.new_problems.iter();
-        let wrong = wrong.filter(|problem| self.fails(&[&problem.code]));
-        let wrong = wrong.map(|problem: &Diagnostic| match &problem.object {
+        let wrong = wrong.filter(|problem| self.forbids_problem(problem));
+        let wrong = wrong.map(|problem| match &problem.object {
             Some(object) => format!("{object}: {}", problem.message),
             None => problem.message.clone(),
         });
         said.chain(wrong).collect()
+    }
+
+    /// Whether it does not allow what is meant.
+    pub fn forbids(&self, placed: &Placed) -> bool {
+        let meaning = &placed.meaning;
+        self.fails(&[meaning.code, meaning.class.as_str()])
+    }
+
+    /// Whether it does not allow what is wrong.
+    pub fn forbids_problem(&self, problem: &Diagnostic) -> bool {
+        self.fails(&[&problem.code])
     }
 
     fn fails(&self, names: &[&str]) -> bool {

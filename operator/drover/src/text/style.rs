@@ -31,6 +31,14 @@ impl Style {
         Self { color, width }
     }
 
+    /// The same without colour.
+    pub fn plain(self) -> Self {
+        Self {
+            color: false,
+            ..self
+        }
+    }
+
     /// Whether there is colour.
     pub fn color(self) -> bool {
         self.color

@@ -71,6 +71,19 @@ pub fn isolated(command: &mut Command) -> &mut Command {
         .env("GIT_COMMITTER_DATE", at)
 }
 
+/// The shop that it all begins with, as the revision `base`.
+pub fn base() -> Repository {
+    let base = manifests::repository().join("tests/history/base");
+    let repository = Repository::new();
+    for entry in fs::read_dir(base).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        repository.put(&name, fs::read(&path).unwrap());
+    }
+    repository.commit("base");
+    repository
+}
+
 fn steps() -> Vec<PathBuf> {
     let root = manifests::repository().join("tests/history");
     let entries = fs::read_dir(root).unwrap();
@@ -125,14 +138,7 @@ pub fn without_commits(text: &str) -> String {
 #[test]
 fn what_each_change_means() {
     // SPEC: RD-3
-    let base = manifests::repository().join("tests/history/base");
-    let repository = Repository::new();
-    for entry in fs::read_dir(base).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        repository.put(&name, fs::read(&path).unwrap());
-    }
-    repository.commit("base");
+    let repository = base();
     let steps = steps();
     let silent = steps.iter().filter(|step| is_silent(step)).count();
     assert!(
@@ -174,7 +180,7 @@ fn is_silent(step: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().contains("silent"))
 }
 
-fn apply(repository: &Repository, patch: &Path) {
+pub fn apply(repository: &Repository, patch: &Path) {
     if patch.is_file() {
         repository.git(&["apply", "--whitespace=nowarn", patch.to_str().unwrap()]);
     }

@@ -72,7 +72,8 @@ pub fn run(arguments: &Set, output: &mut Output) -> Result<Exit, Failure> {
     };
     let new = &files[number].text;
     let (old_text, new_text) = (String::from_utf8_lossy(&old), String::from_utf8_lossy(new));
-    output.data(&unified(&name, &old_text, &new_text, output.data_style()))?;
+    let style = output.data_style();
+    output.data(&unified(&name, Some(&old_text), Some(&new_text), style))?;
     if !place.dry_run {
         atomically::replace(name.as_ref(), &old, new)?;
     }

@@ -26,6 +26,9 @@ pub const CONTESTED: &str = "Contested";
 pub const RPO_EXCEEDED: &str = "RPOExceeded";
 /// Changes did not arrive at the other site when they were sent last, and are sent again (PR-5).
 pub const REPLICATION_FAILING: &str = "ReplicationFailing";
+/// Points are only those that a loss of power would leave, although the policy asks for application-consistent
+/// ones (PR-6).
+pub const CRASH_CONSISTENT_ONLY: &str = "CrashConsistentOnly";
 /// What is declared and what is differ, and nothing that goes on will change that (PL-8, RD-2).
 pub const DRIFTED: &str = "Drifted";
 /// A failover could be started now with what is known (RD-1).

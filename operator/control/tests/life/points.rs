@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::lab::{Lab, MACHINES, shop};
+use drover_api::conditions::CRASH_CONSISTENT_ONLY;
 use drover_api::{DecisionOutcome, MachineRun, RunPhase};
-use drover_simulator::Latency;
+use drover_simulator::{Fault, Latency};
 use jiff::Timestamp;
 use kube::Api;
 use serde_json::json;
@@ -96,4 +97,38 @@ async fn a_planned_failover_has_no_other_point() {
     assert!(why.contains("loses nothing"), "{why}");
     assert_eq!(lab.phase("shop-1").await, Some(RunPhase::CommitPending));
     lab.sound();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_whose_agent_is_silent_is_told_of_and_no_longer_when_it_answers() {
+    // SPEC: PR-6
+    let mut lab = Lab::new(Latency::Realistic).await;
+    lab.protect(&shop()).await;
+    let (site, machine) = (|| "seoul".parse().unwrap(), || "web-1".parse().unwrap());
+    lab.pass(Duration::from_hours(3)).await;
+    assert_eq!(crash_consistent(&lab).await, Vec::<String>::new());
+    lab.world.inject(&Fault::SilenceAgent {
+        site: site(),
+        machine: machine(),
+    });
+    lab.pass(Duration::from_hours(2)).await;
+    assert_eq!(crash_consistent(&lab).await, ["web-1"]);
+    lab.world.inject(&Fault::WakeAgent {
+        site: site(),
+        machine: machine(),
+    });
+    lab.pass(Duration::from_hours(2)).await;
+    assert_eq!(crash_consistent(&lab).await, Vec::<String>::new());
+}
+
+/// The machines of which it is said that their points are only consistent as after a crash.
+async fn crash_consistent(lab: &Lab) -> Vec<String> {
+    let machines = lab.machines().await.into_iter();
+    let told = machines.filter(|machine| {
+        let status = machine.status.as_ref();
+        let mut conditions = status.iter().flat_map(|status| &status.conditions);
+        conditions.any(|condition| condition.type_ == CRASH_CONSISTENT_ONLY)
+    });
+    told.map(|machine| machine.spec.machine.to_string())
+        .collect()
 }

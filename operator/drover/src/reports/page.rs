@@ -160,6 +160,8 @@ pub fn is_wrong(condition: &Condition) -> bool {
         known::CONFLICTED,
         known::CONTESTED,
         known::RPO_EXCEEDED,
+        known::REPLICATION_FAILING,
+        known::CRASH_CONSISTENT_ONLY,
         known::DRIFTED,
     ];
     let kind = condition.type_.as_str();

@@ -37,7 +37,7 @@ pub use drills::{DrillDue, DrillHeld, DrillsView, drill_due, followed_schedule};
 pub use guard::{GuardFacts, Guarded, guarded};
 pub use located::Serving;
 pub use machine::{MachineStep, machine};
-pub use point::{Loss, chosen_point};
+pub use point::{Loss, app_consistency_due, chosen_point};
 pub use protect::{FirstCopy, Prerequisite, ProtectStep, ProtectView, prerequisites, protect};
 pub use reprotect::{
     NewestRun, Reprotect, ReprotectHeld, ReprotectView, proven_committed, reprotect,

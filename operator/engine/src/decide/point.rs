@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drover_api::common::{RecoveryPointChoice, RecoveryPointType};
-use drover_api::{LeftProof, PointUsed};
+use drover_api::{LeftProof, PointUsed, ReplicationPolicySpec};
 use drover_world::Point;
 use jiff::Timestamp;
 
@@ -118,6 +118,23 @@ pub(super) fn shared(members: &[&[Point]]) -> Vec<Point> {
         }
     }
     shared
+}
+
+/// Until when the next application-consistent point must be there: its interval after the newest one, or after
+/// the machine became protected, and as late as any point may be. Nothing where the policy asks for none.
+pub fn app_consistency_due(
+    points: &[Point],
+    protected_since: Option<Timestamp>,
+    policy: &ReplicationPolicySpec,
+) -> Option<Timestamp> {
+    let every = &policy.recovery_points.app_consistent_every;
+    if every.is_zero() {
+        return None;
+    }
+    let newest = points.iter().filter(|point| point.app_consistent);
+    let since = newest.map(|point| point.at).max().or(protected_since)?;
+    let patience = every.as_std().saturating_add(policy.rpo_threshold.as_std());
+    since.checked_add(patience).ok()
 }
 
 fn choose<'a>(choice: &RecoveryPointChoice, points: &'a [Point]) -> Option<&'a Point> {

@@ -323,10 +323,10 @@ fn commit(sheet: &mut Sheet<'_>, before: &Commit, after: &Commit) {
     let path = FieldPath::spec("commit");
     match (policy, &after.policy) {
         (CommitPolicy::Manual, CommitPolicy::Automatic) => {
-            let message = format!(
-                "commit becomes automatic, {} after checks pass",
-                or(after.soak.as_ref(), "0s")
-            );
+            let message = match after.soak.as_ref().filter(|soak| !soak.is_zero()) {
+                Some(soak) => format!("commit becomes automatic, {soak} after checks pass"),
+                None => "commit becomes automatic, as soon as checks pass".to_owned(),
+            };
             sheet
                 .say(COMMIT_CHANGED, Class::WeakensSafety, path, message)
                 .values(Some("Manual"), Some("Automatic"))

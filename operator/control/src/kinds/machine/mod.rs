@@ -381,6 +381,11 @@ impl<'a> Case<'a> {
         {
             sooner(late + jiff::SignedDuration::from_secs(1));
         }
+        if let Some(due) = self.rest_due(status)
+            && due > self.now
+        {
+            sooner(due + jiff::SignedDuration::from_secs(1));
+        }
         if let Some(at) = at {
             context
                 .queue

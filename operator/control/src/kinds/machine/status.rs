@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drover_api::conditions::{PROTECTED, REPLICATION_FAILING, RPO_EXCEEDED};
+use drover_api::conditions::{CRASH_CONSISTENT_ONLY, PROTECTED, REPLICATION_FAILING, RPO_EXCEEDED};
 use drover_api::value::Duration as ApiDuration;
 use drover_api::{InstanceSeen, MachinePhase, ProtectedMachineStatus, ReplicationSeen};
-use drover_engine::decide::WaitReason;
+use drover_engine::decide::{WaitReason, app_consistency_due};
 use drover_world::{Instance, LinkState, Observed, Power};
+use jiff::Timestamp;
 
 use super::{Case, ROLES, side};
 use crate::conditions::{Conditions, Status};
@@ -55,6 +56,7 @@ impl Case<'_> {
             .replication
             .as_ref()
             .and_then(|seen| seen.rpo.clone());
+        let rest_due = self.rest_due(status).filter(|due| *due <= self.now);
         let mut conditions = Conditions::of(
             &mut status.conditions,
             self.machine.metadata.generation,
@@ -90,6 +92,25 @@ impl Case<'_> {
         } else {
             conditions.clear(RPO_EXCEEDED);
         }
+        if rest_due.is_some() && protected {
+            let every = &self.policy.recovery_points.app_consistent_every;
+            let message = format!(
+                "no application-consistent recovery point came, and the policy asks for one every {every}: \
+                 does the guest's agent answer?"
+            );
+            conditions.set(CRASH_CONSISTENT_ONLY, Status::True, "NoneCame", &message);
+        } else {
+            conditions.clear(CRASH_CONSISTENT_ONLY);
+        }
+    }
+
+    /// Until when its applications should have been brought to rest for a point.
+    pub(super) fn rest_due(&self, status: &ProtectedMachineStatus) -> Option<Timestamp> {
+        let link = self.link.seen()?;
+        let mut conditions = status.conditions.iter();
+        let protected = conditions.find(|one| one.type_ == PROTECTED && one.status == "True");
+        let since = protected.map(|condition| condition.last_transition_time.0);
+        app_consistency_due(&link.points, since, &self.policy)
     }
 
     fn instances(&self) -> Vec<InstanceSeen> {

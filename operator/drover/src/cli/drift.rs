@@ -15,8 +15,9 @@ Examples:
 
 Exit codes:
   0  no drift, or none that --fail-on makes count
-  1  the cluster did not answer, or there is no such plan
-  2  drift of the severity of --fail-on, or worse";
+  1  the cluster did not answer, or there is no such plan, or none at all
+  2  drift of the severity of --fail-on, or worse; or it is not known whether
+     there is any: an object was not judged yet, or Drover is silent";
 
 /// Say where what is differs from what is declared
 ///

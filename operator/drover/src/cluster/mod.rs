@@ -9,6 +9,7 @@ pub mod access;
 pub mod apply;
 pub mod error;
 pub mod goal;
+pub mod heartbeat;
 pub mod kinds;
 pub mod merge;
 pub mod reading;

@@ -1,7 +1,7 @@
 //! `drover drift`: where what is differs from what is declared (RD-2).
 //!
 //! For programs there is a `DriftReport`: `at`, `digest`, `counts` by severity, `plans` with their `findings`,
-//! `withoutPlan`, `sites`, and `notJudged`. Each finding has `severity`, `kind`, `subject`, `since`, `message`,
+//! `withoutPlan`, `sites`, `notJudged` and `operatorSeen`. Each finding has `severity`, `kind`, `subject`, `since`, `message`,
 //! `meaning` and `remedy`.
 
 use drover_engine::drift;
@@ -11,6 +11,7 @@ use kube::Client;
 
 use crate::cli::{Drift, DriftFormat};
 use crate::cluster::access::{Access, block_on};
+use crate::cluster::heartbeat;
 use crate::cluster::reading::{self, Listed};
 use crate::drifts::{markdown, page, text};
 use crate::exit::Exit;
@@ -30,7 +31,13 @@ pub fn run(arguments: &Drift, output: &mut Output) -> Result<Exit, Failure> {
         let everywhere =
             arguments.all_namespaces || arguments.plans.iter().any(|name| name.contains('/'));
         let namespace = (!everywhere).then(|| access.namespace());
-        Found::read(access.client(), namespace).await
+        let mut found = Found::read(access.client(), namespace).await?;
+        found.operator_seen = heartbeat::last(access.client()).await;
+        match namespace {
+            _ if !found.is_empty() => Ok(found),
+            Some(namespace) => Err(nothing(&format!("the namespace {namespace} holds"))),
+            None => Err(nothing("this cluster holds")),
+        }
     })?;
     for line in &found.unreadable {
         let style = output.talk_style();
@@ -51,11 +58,20 @@ pub fn run(arguments: &Drift, output: &mut Output) -> Result<Exit, Failure> {
         DriftFormat::Markdown => output.data(&markdown::render(&report))?,
         DriftFormat::Html => output.data(&page::page(&report))?,
     }
-    Ok(if report.reaches(arguments.fail_on.into()) {
+    let unsure = report.is_unsure() || !found.unreadable.is_empty();
+    Ok(if unsure || report.reaches(arguments.fail_on.into()) {
         Exit::Seen
     } else {
         Exit::Fine
     })
+}
+
+/// That nothing differs where nothing is would be taken for good news.
+fn nothing(place: &str) -> Failure {
+    Failure::Refused {
+        what: format!("{place} no recovery plan and no protected machine"),
+        hint: "-n NAMESPACE looks in another namespace, -A in all of them".to_owned(),
+    }
 }
 
 /// What the cluster holds.
@@ -65,6 +81,7 @@ struct Found {
     plans: Vec<drover_api::RecoveryPlan>,
     drills: Vec<drover_api::RecoveryDrill>,
     unreadable: Vec<String>,
+    operator_seen: Option<Timestamp>,
 }
 
 impl Found {
@@ -76,7 +93,12 @@ impl Found {
             plans: taken(reading::typed(client, namespace).await?, &mut unreadable),
             drills: taken(reading::typed(client, namespace).await?, &mut unreadable),
             unreadable,
+            operator_seen: None,
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.machines.is_empty() && self.plans.is_empty() && self.unreadable.is_empty()
     }
 
     fn report(&self, now: Timestamp) -> drift::Report {
@@ -86,7 +108,10 @@ impl Found {
             plans: &self.plans,
             drills: &self.drills,
         };
-        drift::Report::of(&objects, now)
+        drift::Report {
+            operator_seen: self.operator_seen,
+            ..drift::Report::of(&objects, now)
+        }
     }
 
     fn select(&self, names: &[String]) -> Result<Vec<PlanId>, Failure> {

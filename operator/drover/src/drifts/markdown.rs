@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use drover_engine::drift::{Counts, Report};
 
-use super::{OfKind, Section, as_declared, level, not_judged, scope, sections, tally};
+use super::{OfKind, Section, level, remarks, scope, sections, tally};
 use crate::plans::markdown::{MOST_BYTES, code, escaped};
 use crate::reports::moments::full;
 use crate::text::{count, thousands};
@@ -22,10 +22,7 @@ pub fn render(report: &Report) -> String {
     let _ = writeln!(text, "{}.", scope(report));
     let all = sections(report);
     summary(&mut text, &all);
-    for line in [as_declared(report), not_judged(report)]
-        .into_iter()
-        .flatten()
-    {
+    for line in remarks(report) {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
     let foot = format!(

@@ -11,6 +11,7 @@ pub mod text;
 use drover_api::{DriftKind, DriftSeverity};
 use drover_engine::drift::{Counts, Finding, LEVELS, OfPlan, OfSite, Report, remedy};
 
+use crate::reports::moments::ago;
 use crate::reports::words::actual;
 use crate::text::{count, elided, thousands};
 
@@ -159,14 +160,29 @@ pub fn scope(report: &Report) -> String {
 }
 
 /// The plans of which nothing is said, as long as they can be named.
-pub fn as_declared(report: &Report) -> Option<String> {
+fn as_declared(report: &Report) -> Option<String> {
     let plans = report.plans.iter().filter(|plan| plan.findings.is_empty());
     let plans: Vec<String> = plans.map(|plan| plan.plan.to_string()).collect();
     (!plans.is_empty()).then(|| format!("as declared: {}", elided(&plans, 10)))
 }
 
+/// What is said of no difference by itself, each in a line: what is as declared, and what is not known.
+pub fn remarks(report: &Report) -> Vec<String> {
+    let lines = [as_declared(report), not_judged(report), silent(report)];
+    lines.into_iter().flatten().collect()
+}
+
+/// That the operator is not heard of.
+fn silent(report: &Report) -> Option<String> {
+    let since = report.silent_since()?;
+    Some(format!(
+        "Drover is silent: it was last heard of {} ago, what it recorded may be as old",
+        ago(since, report.at)
+    ))
+}
+
 /// What the operator has not looked at as it is declared now.
-pub fn not_judged(report: &Report) -> Option<String> {
+fn not_judged(report: &Report) -> Option<String> {
     let names = report
         .not_judged
         .iter()

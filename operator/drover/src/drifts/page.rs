@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use drover_api::DriftSeverity;
 use drover_engine::drift::{Counts, LEVELS, Report};
 
-use super::{OfKind, Section, as_declared, level, not_judged, scope, sections, tally};
+use super::{OfKind, Section, level, remarks, scope, sections, tally};
 use crate::html::document;
 use crate::reports::moments::{ago, full};
 use crate::text::{thousands, xml};
@@ -37,10 +37,7 @@ fn heading(body: &mut String, report: &Report) {
         xml(&report.digest),
         env!("CARGO_PKG_VERSION")
     );
-    for line in [as_declared(report), not_judged(report)]
-        .into_iter()
-        .flatten()
-    {
+    for line in remarks(report) {
         let (name, words) = line.split_once(": ").unwrap_or(("", &line));
         let _ = write!(body, "<dt>{}</dt><dd>{}</dd>", capital(name), xml(words));
     }

@@ -6,7 +6,7 @@ use drover_api::DriftSeverity;
 use drover_engine::drift::Report;
 use jiff::Timestamp;
 
-use super::{OfKind, Section, as_declared, level, not_judged, scope, sections, tally};
+use super::{OfKind, Section, level, remarks, scope, sections, tally};
 use crate::reports::moments::{ago, full};
 use crate::text::{Column, Style, Table, thousands, wrapped};
 
@@ -27,10 +27,7 @@ pub fn render(report: &Report, all: bool, style: Style) -> String {
         text.push_str(&of_section(&section, report.at, all, style));
     }
     text.push('\n');
-    for line in [as_declared(report), not_judged(report)]
-        .into_iter()
-        .flatten()
-    {
+    for line in remarks(report) {
         let _ = writeln!(text, "{}", wrapped(&line, style.width(), "", "  "));
     }
     let foot = format!("as of {} UTC, {}", full(report.at), report.digest);

@@ -92,11 +92,24 @@ fn what_was_reviewed_is_kept_and_a_stale_plan_is_refused_with_words() {
         words.contains("run.groups[web].dependsOn: was [\"data\"]"),
         "{words}"
     );
-    change(&folder, &format!("    planDigest: {digest}\n"), "");
+    // whether the guard is missing or written already
+    for written in [true, false] {
+        if !written {
+            change(&folder, &format!("    planDigest: {digest}\n"), "");
+        }
+        let refused = run(folder.path(), &guard);
+        assert_eq!(refused.status.code(), Some(1));
+        let words = said(&refused.stderr);
+        assert!(words.contains("not the one that was reviewed"), "{words}");
+    }
+
+    // nor when it cannot be told because something else is wrong
+    let wrong = "apiVersion: drover.dev/v1alpha1\nkind: Site\nmetadata: { name: z }\nspec: {}\n";
+    fs::write(folder.path().join("z.yaml"), wrong).unwrap();
     let refused = run(folder.path(), &guard);
     assert_eq!(refused.status.code(), Some(1));
     let words = said(&refused.stderr);
-    assert!(words.contains("not the one that was reviewed"), "{words}");
+    assert!(words.contains("cannot be told"), "{words}");
 }
 
 #[test]

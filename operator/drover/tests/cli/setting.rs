@@ -8,6 +8,7 @@ use std::process::Output;
 use drover_tests::manifests;
 use tempfile::TempDir;
 
+use crate::history::Repository;
 use crate::transcript::drover;
 
 /// A folder with the quickstart, and the text of its plan.
@@ -231,4 +232,28 @@ fn every_document_of_the_corpus_is_edited_or_refused_and_never_broken() {
         }
     }
     assert!(changed >= 2, "{changed}");
+}
+
+#[test]
+fn what_was_not_committed_did_not_happen() {
+    // SPEC: FO-2, PL-8
+    // given manifests that are committed, with the machines at the primary site
+    let (committed, _) = quickstart();
+    let folder = Repository::new();
+    for path in manifests::files(committed.path()).unwrap() {
+        folder.put(
+            path.file_name().unwrap().to_str().unwrap(),
+            fs::read(&path).unwrap(),
+        );
+    }
+    folder.commit("main");
+    // when a person under stress first asks for a failover and then, as the hint says, for an unplanned one
+    let first = set(folder.path(), &["active-site", "shop", "secondary"]);
+    assert!(said(&first.stderr).contains("if seoul is lost"));
+    let second = set(folder.path(), &["failover-type", "shop", "Unplanned"]);
+    // then it is a failover that follows, and not nothing, nor a failback
+    let words = said(&second.stderr);
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("an unplanned failover"), "{words}");
+    assert!(!words.contains("nothing starts by itself"), "{words}");
 }

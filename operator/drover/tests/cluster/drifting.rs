@@ -27,6 +27,10 @@ fn shop(namespace: &str) -> World {
         "shop",
         &json!({ "observedGeneration": 1, "activeSite": "primary" }),
     );
+    for site in ["seoul", "busan"] {
+        let generation = &world.object("site", site)["metadata"]["generation"];
+        world.set_status("site", site, &json!({ "observedGeneration": generation }));
+    }
     drifts(&world, &json!([]));
     world
 }
@@ -125,7 +129,7 @@ fn the_same_facts_are_in_all_forms() {
 
 #[test]
 fn what_nobody_looked_at_is_said() {
-    // SPEC: RD-2
+    // SPEC: RD-2, SA-1
     let world = shop("drift-new");
     world.set_status(
         "protectedmachine",
@@ -138,4 +142,18 @@ fn what_nobody_looked_at_is_said() {
         "{said:?}"
     );
     assert!(said.data.contains("not judged yet as"), "{said:?}");
+    // Unknown is not fine.
+    assert_eq!(said.exit, Some(2), "{said:?}");
+}
+
+#[test]
+fn where_nothing_is_nothing_is_called_fine() {
+    // SPEC: RD-2
+    let world = World::new("drift-nothing");
+    let said = world.drover(&["drift"]).wrong();
+    assert!(
+        said.talk
+            .contains("the namespace drift-nothing holds no recovery plan"),
+        "{said:?}"
+    );
 }

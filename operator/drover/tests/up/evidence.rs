@@ -4,6 +4,7 @@
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::process::Home;
@@ -12,7 +13,7 @@ const REVISION: &str = "4f1d2c0a9be37d5518c6a2f00b7e93d1c4a85f62";
 
 #[test]
 fn a_drill_and_a_failover_leave_evidence_and_figures() {
-    // SPEC: RD-5, RD-4, PL-5, PL-10, PL-11, PL-12
+    // SPEC: RD-2, RD-5, RD-4, PL-5, PL-10, PL-11, PL-12
     let mut home = Home::new();
     // Whoever applies manifests says which revision they are of.
     let declared = "namespace: shop }\nspec:";
@@ -47,6 +48,29 @@ fn a_drill_and_a_failover_leave_evidence_and_figures() {
     checked(&home, &kept);
     told_of_a_period(&home, digest);
     simulated(&home);
+    drifted(&home);
+}
+
+/// What differs is told of by an operator that lives, and nothing is not taken for good news.
+fn drifted(home: &Home) {
+    let said = home.tried(&["drift", "-A", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(report["kind"], "DriftReport");
+    assert_eq!(report["machines"], 12);
+    let time = |field: &str| {
+        report[field]
+            .as_str()
+            .unwrap()
+            .parse::<Timestamp>()
+            .unwrap()
+    };
+    let age = time("at").duration_since(time("operatorSeen"));
+    assert!(age.as_secs() < 120, "{report}");
+
+    let said = home.tried(&["drift", "--namespace", "elsewhere"]);
+    assert_eq!(said.status.code(), Some(1));
+    let words = String::from_utf8(said.stderr).unwrap();
+    assert!(words.contains("-A in all of them"), "{words}");
 }
 
 /// A drill, then a failover, until that is committed.

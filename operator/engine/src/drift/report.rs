@@ -9,7 +9,7 @@ use drover_api::{
     RecoveryDrill, RecoveryPlan, Site,
 };
 use drover_world::PlanId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
@@ -50,7 +50,13 @@ pub struct Report {
     pub sites: Vec<OfSite>,
     /// Objects that the operator has not judged as they are declared now.
     pub not_judged: Vec<Subject>,
+    /// When the operator last said that it works; nothing where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_seen: Option<Timestamp>,
 }
+
+/// An operator says that it works several times a minute.
+const SILENT: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many differences there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -285,6 +291,7 @@ impl Report {
             without_plan,
             sites,
             not_judged: not_judged(objects),
+            operator_seen: None,
         };
         report.count();
         report
@@ -303,6 +310,19 @@ impl Report {
             site.findings.retain(|each| each.kind == DriftKind::Unseen);
             (site.unprotected, site.not_listed) = (0, 0);
         }
+        let spaces = self.plans.iter().map(|each| each.plan.namespace.as_str());
+        let spaces: Vec<&str> = spaces.collect();
+        self.not_judged.retain(|each| match each.kind {
+            "Site" => theirs.iter().any(|site| site.as_str() == each.name),
+            "RecoveryPlan" => plans.iter().any(|plan| {
+                Some(plan.namespace.as_str()) == each.namespace.as_deref()
+                    && plan.name.as_str() == each.name
+            }),
+            _ => each
+                .namespace
+                .as_deref()
+                .is_some_and(|space| spaces.contains(&space)),
+        });
         self.machines = self.plans.iter().map(|plan| plan.machines).sum();
         self.count();
     }
@@ -330,6 +350,17 @@ impl Report {
     /// Whether there is a difference that matters so much, or more.
     pub fn reaches(&self, level: DriftSeverity) -> bool {
         worst(self.findings()).is_some_and(|worst| worst >= level)
+    }
+
+    /// Since when the operator is silent, where it is: what it recorded may be as old.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        self.operator_seen
+            .filter(|seen| self.at.duration_since(*seen) > SILENT)
+    }
+
+    /// Whether there is something of which nobody knows how it is: unknown is not fine (SA-1).
+    pub fn is_unsure(&self) -> bool {
+        !self.not_judged.is_empty() || self.silent_since().is_some()
     }
 }
 

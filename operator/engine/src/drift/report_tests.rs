@@ -289,6 +289,20 @@ fn what_nobody_judged_yet_is_said() {
 }
 
 #[test]
+fn an_operator_that_is_silent_is_not_believed() {
+    // SPEC: RD-2, SA-1
+    let mut report = shop().report();
+    assert_eq!(report.silent_since(), None);
+    assert!(!report.is_unsure());
+    let ago = |seconds| now() - jiff::SignedDuration::from_secs(seconds);
+    report.operator_seen = Some(ago(30));
+    assert!(!report.is_unsure());
+    report.operator_seen = Some(ago(600));
+    assert_eq!(report.silent_since(), Some(ago(600)));
+    assert!(report.is_unsure());
+}
+
+#[test]
 fn the_kinds_all_say_what_they_mean_and_what_to_do() {
     // SPEC: RD-2
     assert!(super::super::KINDS.is_sorted(), "as they are declared");

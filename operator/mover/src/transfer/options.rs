@@ -33,8 +33,9 @@ pub enum TargetState {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            request: 1 << 20,
-            in_flight: 8,
+            // Many small ones: whoever fills a socket and whoever empties it then seldom wait for each other.
+            request: 256 << 10,
+            in_flight: 32,
             target: TargetState::Unknown,
             zeroes: Zeroes::MayUnmap,
         }

@@ -4,6 +4,7 @@
 //! talk. A file is written when the result was read and checked again: it must be the plan with that
 //! one field set, next to the same objects as before, and without problems that were not there before.
 
+mod committed;
 mod wish;
 
 use drover_api::common::SiteRole;
@@ -62,6 +63,10 @@ pub fn run(arguments: &Set, output: &mut Output) -> Result<Exit, Failure> {
     let name = files[number].name.clone();
     let edited = edit(&files[number], &found, &wish)?;
     if edited.text == files[number].text {
+        // That it is written is not that it is right: a reviewed run may be another by now.
+        if wish.reviewed.is_some() && judge(&files, &found, &wish, now, output)?.is_none() {
+            return Ok(Exit::Wrong);
+        }
         let id = &found.id;
         output.talk(&format!("{name}: {} of {id} is so already", wish.field));
         return Ok(Exit::Fine);
@@ -262,7 +267,10 @@ fn judge(
     }
     only_the_plan_differs(&manifests.objects, found, wish)?;
     if !was_checked || !found.errors.is_empty() {
-        return Ok(Some(Then::Unknown));
+        return match wish.reviewed {
+            Some(_) => Err(not_to_be_told(&found.id)),
+            None => Ok(Some(Then::Unknown)),
+        };
     }
     let planner = Planner {
         declared: &declared,
@@ -274,12 +282,24 @@ fn judge(
     if let Some(reviewed) = &wish.reviewed {
         still_leads_to(&planner, reviewed)?;
     }
+    let file = files[found.origin.source as usize].name.as_ref();
     let question = Question {
-        actual: found.spec.active_site,
+        actual: committed::active_site(file, &found.id).or(found.spec.active_site),
         ..Question::default()
     };
     let row = survey::row(&planner, &found.id, question)?;
     Ok(Some(Then::Known(Box::new(row))))
+}
+
+/// What cannot be compiled cannot be held against what was reviewed.
+fn not_to_be_told(id: &PlanId) -> Failure {
+    Failure::Refused {
+        what: format!(
+            "whether the run of {id} is still the one that was reviewed cannot be told: manifests are wrong \
+             elsewhere"
+        ),
+        hint: "`drover validate` shows where; mend that first".to_owned(),
+    }
 }
 
 /// A run that is another by now was not reviewed.

@@ -196,6 +196,7 @@ fn what_is_run_can_be_run() {
     let root = manifests::repository();
     for script in [
         "tests/run",
+        "tests/beside",
         "tests/controlplane/build",
         "tests/controlplane/tools/build",
         "operator/lab/first-process",

@@ -91,7 +91,7 @@ pub struct ActiveSite {
     #[command(flatten)]
     pub place: Where,
     /// The site
-    #[arg(value_name = "SITE", value_enum)]
+    #[arg(value_name = "SITE", value_enum, ignore_case = true)]
     pub site: Side,
 }
 

@@ -111,7 +111,7 @@ fn of_kind(text: &mut String, of: &OfKind<'_>) {
         let more = thousands(of.findings.len() - MOST_ROWS);
         let _ = writeln!(text, "| … {more} more | | |");
     }
-    let _ = writeln!(text, "\nDo: {}.", whole(&of.remedy));
+    let _ = writeln!(text, "\nDo: {}", whole(&of.remedy));
 }
 
 /// A sentence of Drover's, which is not cut as a cell is.

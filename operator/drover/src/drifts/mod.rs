@@ -139,7 +139,12 @@ pub fn level(severity: DriftSeverity) -> &'static str {
 pub fn tally(counts: &Counts) -> String {
     let parts = LEVELS.iter().filter_map(|severity| {
         let number = counts.at(*severity);
-        (number > 0).then(|| format!("{} {}", thousands(number), level(*severity)))
+        let plural = if number > 1 && *severity == DriftSeverity::Warning {
+            "s"
+        } else {
+            ""
+        };
+        (number > 0).then(|| format!("{} {}{plural}", thousands(number), level(*severity)))
     });
     let parts: Vec<String> = parts.collect();
     if parts.is_empty() {

@@ -118,7 +118,7 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
     }
     let _ = write!(
         body,
-        "<p><b>What to do:</b> {}.</p></section>",
+        "<p><b>What to do:</b> {}</p></section>",
         xml(&of.remedy)
     );
 }

@@ -74,22 +74,31 @@ impl fmt::Display for Held {
             ),
             Self::Served { run, machines } => write!(
                 f,
-                "{machines} machines are elsewhere than declared, and run {run} served this intent; a \
-                 request with a fresh id moves them"
+                "{} elsewhere than declared, and run {run} served this intent; a \
+                 request with a fresh id moves them",
+                several(*machines, "are", "is")
             ),
             Self::Suspended { to, machines } => write!(
                 f,
-                "suspended: {machines} machines would go to the {} site; they go when the annotation \
-                 {SUSPEND} is taken away",
+                "suspended: {} to the {} site when the annotation {SUSPEND} is taken away",
+                several(*machines, "would go", "would go"),
                 to.as_str()
             ),
             Self::Expired { id } => write!(f, "request {id} has expired"),
             Self::Adopted { machines } => write!(
                 f,
-                "{machines} machines were found elsewhere than declared and adopted as they are; a \
-                 request with a fresh id moves them"
+                "{} found elsewhere than declared and adopted as they are; a request with a fresh id \
+                 moves them",
+                several(*machines, "were", "was")
             ),
         }
+    }
+}
+
+fn several(machines: usize, are: &str, is: &str) -> String {
+    match machines {
+        1 => format!("1 machine {is}"),
+        machines => format!("{machines} machines {are}"),
     }
 }
 

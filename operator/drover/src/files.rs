@@ -28,6 +28,8 @@ pub struct File {
     pub name: String,
     /// What it holds.
     pub text: Vec<u8>,
+    /// Whether it was come upon in a folder or a revision: nobody said that there are manifests in it.
+    pub found: bool,
 }
 
 impl File {
@@ -100,15 +102,15 @@ impl Collector {
     ///
     /// # Errors
     /// When that is too much.
-    pub fn add(&mut self, name: String, text: Vec<u8>) -> Result<(), Failure> {
-        self.total = self.total.saturating_add(text.len());
+    pub fn add(&mut self, file: File) -> Result<(), Failure> {
+        self.total = self.total.saturating_add(file.text.len());
         if self.total > MAX_TOTAL_BYTES {
             return Err(Failure::TooMuch);
         }
         if self.files.len() >= MAX_FILES {
             return Err(Failure::TooManyFiles);
         }
-        self.files.push(File { name, text });
+        self.files.push(file);
         Ok(())
     }
 }
@@ -132,7 +134,11 @@ impl Reader<'_> {
         self.stdin = true;
         let mut text = Vec::new();
         bounded(io::stdin().lock(), &mut text).map_err(Failure::Stdin)?;
-        self.collector.add("<stdin>".to_owned(), text)
+        self.collector.add(File {
+            name: "<stdin>".to_owned(),
+            text,
+            found: false,
+        })
     }
 
     /// What a person named is read whatever it is called.
@@ -144,7 +150,7 @@ impl Reader<'_> {
         if found.is_dir() {
             return self.folder(path, 0);
         }
-        self.file(path)
+        self.file(path, false)
     }
 
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), Failure> {
@@ -177,7 +183,7 @@ impl Reader<'_> {
             } else if kind.is_symlink() {
                 self.link(path)?;
             } else if kind.is_file() && is_manifest(&path) {
-                self.file(&path)?;
+                self.file(&path, true)?;
             }
         }
         Ok(())
@@ -188,14 +194,14 @@ impl Reader<'_> {
     fn link(&mut self, path: PathBuf) -> Result<(), Failure> {
         match fs::metadata(&path) {
             Ok(target) if target.is_dir() => self.links.push(path),
-            Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path)?,
+            Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path, true)?,
             Err(source) if is_manifest(&path) => return Err(cannot_read(&path, source)),
             Ok(_) | Err(_) => {}
         }
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), Failure> {
+    fn file(&mut self, path: &Path, found: bool) -> Result<(), Failure> {
         let failed = |source| cannot_read(path, source);
         if self.once {
             let whole = fs::canonicalize(path).map_err(failed)?;
@@ -210,8 +216,11 @@ impl Reader<'_> {
             text.reserve_exact(size.min(MAX_SOURCE_BYTES).saturating_add(1));
         }
         bounded(handle, &mut text).map_err(failed)?;
-        self.collector
-            .add(path.to_string_lossy().into_owned(), text)
+        self.collector.add(File {
+            name: path.to_string_lossy().into_owned(),
+            text,
+            found,
+        })
     }
 }
 

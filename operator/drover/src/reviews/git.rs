@@ -263,14 +263,15 @@ impl Walk<'_> {
                     .push(format!("{} is a submodule", self.name(path)));
                 Ok(())
             }
-            EntryKind::Link => self.link(id, path, manifest),
-            EntryKind::Blob | EntryKind::BlobExecutable if manifest => self.file(id, path),
+            EntryKind::Link => self.link(id, path, named),
+            EntryKind::Blob | EntryKind::BlobExecutable if manifest => self.file(id, path, !named),
             EntryKind::Blob | EntryKind::BlobExecutable => Ok(()),
         }
     }
 
     /// A link to a file is that file, as on disk.
-    fn link(&mut self, id: ObjectId, path: &BString, manifest: bool) -> Result<(), Failure> {
+    fn link(&mut self, id: ObjectId, path: &BString, named: bool) -> Result<(), Failure> {
+        let manifest = named || is_manifest(&shown(path));
         let (mut at, mut id) = (path.clone(), id);
         for _ in 0..MAX_LINKS {
             let target = self.blob(id)?;
@@ -282,7 +283,7 @@ impl Walk<'_> {
             };
             match self.lookup(&full)? {
                 Some((EntryKind::Blob | EntryKind::BlobExecutable, id)) if manifest => {
-                    return self.file(id, path);
+                    return self.file(id, path, !named);
                 }
                 Some((EntryKind::Blob | EntryKind::BlobExecutable, _)) => return Ok(()),
                 Some((EntryKind::Link, next)) => (at, id) = (full, next),
@@ -303,12 +304,13 @@ impl Walk<'_> {
         Ok(std::mem::take(&mut object.data))
     }
 
-    fn file(&mut self, id: ObjectId, path: &BString) -> Result<(), Failure> {
+    fn file(&mut self, id: ObjectId, path: &BString, found: bool) -> Result<(), Failure> {
         if !self.seen.insert(path.clone()) {
             return Ok(());
         }
         let text = self.blob(id)?;
-        self.into.add(self.name(path), text)
+        let name = self.name(path);
+        self.into.add(File { name, text, found })
     }
 
     /// A path as it is from the current folder.

@@ -73,6 +73,8 @@ pub struct Changed {
     pub objects_after: usize,
     /// Objects of other tools after.
     pub ignored: usize,
+    /// Files of other tools after that are no YAML.
+    pub ignored_files: usize,
 }
 
 /// Judges the change between two sides.
@@ -108,6 +110,7 @@ pub fn judge(both: &Both, now: Timestamp) -> Result<Outcome<'_>, Failure> {
         objects_before: base.objects.len(),
         objects_after: head.objects.len(),
         ignored: head.ignored(),
+        ignored_files: head.ignored_files(),
     };
     let pick = |problems: Vec<Problem>, chosen: &[usize], manifests: &Manifests<'_>| {
         let chosen: BTreeSet<usize> = chosen.iter().copied().collect();

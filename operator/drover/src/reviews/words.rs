@@ -4,6 +4,7 @@ use drover_engine::review::Class;
 use drover_manifest::Diagnostic;
 
 use super::judged::{Judged, Placed};
+use crate::commands::ignored;
 use crate::text::count;
 
 /// What a class is called above what is said of it.
@@ -75,13 +76,9 @@ pub fn tally(judged: &Judged) -> String {
 /// What was compared: `3 files changed; 5 objects of other tools ignored`.
 pub fn compared(judged: &Judged) -> String {
     let changed = &judged.changed;
-    let mut text = format!("{} changed", count(changed.files, "file"));
-    if changed.ignored > 0 {
-        text = format!(
-            "{text}; {} of other tools ignored",
-            count(changed.ignored, "object")
-        );
-    }
+    let files = count(changed.files, "file");
+    let ignored = ignored(changed.ignored, changed.ignored_files);
+    let mut text = format!("{files} changed{ignored}");
     if judged.old_errors > 0 {
         let were = count(judged.old_errors, "error");
         text = format!("{text}; {were} in it before, `drover validate` shows them");

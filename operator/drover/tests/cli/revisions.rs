@@ -23,6 +23,9 @@ fn site(name: &str) -> String {
     SITE.replace("NAME", name)
 }
 
+/// A template of a chart, which is no YAML before it is rendered.
+const WEB: &str = "{{- if .Values.web }}\napiVersion: apps/v1\nkind: Deployment\n{{- end }}\n";
+
 /// Two commits on `main`: a site, and another one beside it, on a branch `other`.
 fn two_sites() -> Repository {
     let repository = Repository::new();
@@ -125,8 +128,26 @@ fn texts(script: &mut Script) {
     );
     repository.commit("binary");
     script
-        .about("A file that is no text.")
+        .about("Files of others: one that is no text, and three that are no YAML.")
         .run("drover diff other binary", at);
+    repository.put("chart/templates/web.yaml", WEB);
+    repository.put("playbooks/web.yml", "- hosts: all\n\ttasks: []\n");
+    repository.put("other/broken.json", "{ \"a\": [1, ");
+    repository.commit("foreign");
+    script
+        .run("drover diff other foreign", at)
+        .run("drover validate .", at)
+        .run("drover validate chart", at)
+        .run("drover validate playbooks/web.yml", at);
+    repository.put(
+        "chart/templates/site.yaml",
+        WEB.replace("apps/v1", "drover.dev/v1alpha1"),
+    );
+    repository.commit("template");
+    script
+        .about("A template of ours.")
+        .run("drover diff other template", at)
+        .run("drover validate chart", at);
     let repository = Repository::new();
     repository.put("values.yaml", "replicas: 3\n");
     repository.commit("main");

@@ -73,11 +73,13 @@ pub fn read_but(paths: &[PathBuf], leave: Leave<'_>) -> Result<Files, Failure> {
         links: Vec::new(),
         once: paths.len() > 1,
         seen: BTreeSet::new(),
-        stdin: false,
         leave,
     };
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Failure::StdinTwice);
+    }
     for path in paths {
-        if path.as_os_str() == "-" {
+        if is_stdin(path) {
             reader.stdin()?;
         } else {
             reader.named(path)?;
@@ -121,19 +123,18 @@ struct Reader<'l> {
     /// Whether paths may overlap, so that a file could be read twice.
     once: bool,
     seen: BTreeSet<PathBuf>,
-    stdin: bool,
     /// What of folders is left alone.
     leave: Leave<'l>,
 }
 
 impl Reader<'_> {
+    /// A pipe whose other end failed gives nothing. That must not be taken for manifests that are all gone.
     fn stdin(&mut self) -> Result<(), Failure> {
-        if self.stdin {
-            return Err(Failure::StdinTwice);
-        }
-        self.stdin = true;
         let mut text = Vec::new();
         bounded(io::stdin().lock(), &mut text).map_err(Failure::Stdin)?;
+        if !has_documents(&text) {
+            return Err(Failure::EmptyStdin);
+        }
         self.collector.add(File {
             name: "<stdin>".to_owned(),
             text,
@@ -224,6 +225,22 @@ impl Reader<'_> {
     }
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether there is more than comments and what stands between documents.
+fn has_documents(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| {
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        let mark = |mark: &[u8]| line.strip_prefix(mark);
+        let rest = mark(b"---").or_else(|| mark(b"...")).unwrap_or(line);
+        let rest = rest.trim_ascii();
+        !rest.is_empty() && !rest.starts_with(b"#")
+    })
+}
+
 /// One byte more than is allowed: then whoever reads the text says that it is too long, with its name.
 fn bounded(from: impl io::Read, into: &mut Vec<u8>) -> io::Result<usize> {
     from.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(into)
@@ -243,5 +260,26 @@ fn cannot_read(path: &Path, source: io::Error) -> Failure {
     Failure::Read {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_marks_are_no_documents() {
+        for text in [
+            "",
+            "\n\n",
+            "---\n",
+            "# nothing\r\n--- # here\r\n...\r\n",
+            "\u{feff}---",
+        ] {
+            assert!(!has_documents(text.as_bytes()), "{text:?}");
+        }
+        for text in ["a", "--- a", "----", "# a\n---\nb: 1\n", "{}"] {
+            assert!(has_documents(text.as_bytes()), "{text:?}");
+        }
     }
 }

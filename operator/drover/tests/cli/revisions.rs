@@ -96,11 +96,14 @@ fn names(script: &mut Script) {
     fs::write(folders.path().join("old/a.yaml"), site("seoul")).unwrap();
     fs::write(folders.path().join("new/b.yaml"), site("seoul")).unwrap();
     fs::write(folders.path().join("in.yaml"), site("busan")).unwrap();
+    fs::write(folders.path().join("empty.yaml"), "---\n# nothing\n").unwrap();
     script
         .about("Without git.")
         .run("drover diff old new", folders.path())
         .run("drover diff main", folders.path())
         .run("drover diff old - < in.yaml", folders.path())
+        .run("drover diff old - < empty.yaml", folders.path())
+        .run("drover validate old - < empty.yaml", folders.path())
         .run("drover diff old/a.yaml in.yaml --text-diff", folders.path());
 }
 

@@ -7,7 +7,12 @@ use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::object::peel::to_kind::Error as NoCommit;
 use gix::objs::tree::EntryKind;
+use gix::reference::find::Error as NoReference;
+use gix::reference::peel;
+use gix::refs::file::find::{Error as BadReference, existing};
+use gix::refs::peel::{to_id, to_object};
 
 use crate::failure::{Failure, Why};
 use crate::files::{Collector, File, MAX_DEPTH, is_manifest};
@@ -71,21 +76,67 @@ impl Repository {
     }
 
     /// The revision of this name; nothing where there is none.
-    pub fn find(&self, name: &str) -> Option<Revision> {
-        let id = self.repository.rev_parse_single(name).ok()?;
-        let commit = id.object().ok()?.peel_to_commit().ok()?;
-        Some(Revision {
-            name: name.to_owned(),
-            commit: commit.id,
-        })
+    ///
+    /// # Errors
+    /// When there is such a name, and what it stands for cannot be read.
+    pub fn find(&self, name: &str) -> Result<Option<Revision>, Failure> {
+        let Ok(id) = self.repository.rev_parse_single(name) else {
+            self.readable(name)?;
+            return Ok(None);
+        };
+        let object = id.object().map_err(|error| self.damaged(name, &error))?;
+        match object.peel_to_commit() {
+            Ok(commit) => Ok(Some(Revision {
+                name: name.to_owned(),
+                commit: commit.id,
+            })),
+            Err(NoCommit::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.damaged(name, &error)),
+        }
+    }
+
+    /// Whether it is the repository that keeps a revision from being found, and not how the name is written: there is
+    /// the branch or tag that the name begins with, as HEAD in `HEAD~3`, and it leads to nothing that can be read.
+    fn readable(&self, name: &str) -> Result<(), Failure> {
+        let end = name.find(['~', '^', '@', ':']).unwrap_or(name.len());
+        let start = if end == 0 { "HEAD" } else { &name[..end] };
+        let mut reference = match self.repository.try_find_reference(start) {
+            Ok(Some(reference)) => reference,
+            Ok(None) | Err(NoReference::Find(BadReference::RefnameValidation(_))) => return Ok(()),
+            Err(error) => return Err(self.damaged(name, &error)),
+        };
+        match reference.peel_to_id() {
+            Ok(id) => id
+                .object()
+                .map(drop)
+                .map_err(|error| self.damaged(name, &error)),
+            // A branch without commits, as the first one is in the beginning.
+            Err(peel::Error::ToId(to_id::Error::FollowToObject(to_object::Error::Follow(
+                existing::Error::NotFound { .. },
+            )))) => Ok(()),
+            Err(error) => Err(self.damaged(name, &error)),
+        }
+    }
+
+    fn damaged(&self, name: &str, error: &dyn std::error::Error) -> Failure {
+        Failure::Repository {
+            doing: format!("read revision {name}: the repository is damaged"),
+            why: Why(in_one_line(error)),
+            hint: self.shallow().or_else(|| {
+                Some(
+                    "`git fsck` says what is missing or broken; a fresh clone has all of it"
+                        .to_owned(),
+                )
+            }),
+        }
     }
 
     /// The revision of this name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it cannot be read.
     pub fn revision(&self, name: &str) -> Result<Revision, Failure> {
-        self.find(name).ok_or_else(|| self.unknown(name))
+        self.find(name)?.ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, name: &str) -> Failure {

@@ -157,9 +157,10 @@ fn side(repository: Option<&Repository>, name: &str) -> Result<Named, Failure> {
     let is_path = path.exists();
     // With a dot or a slash at its end it is meant as a path.
     let as_path = name.starts_with('.') || name.starts_with('/') || name.ends_with('/');
-    let revision = repository
-        .filter(|_| !as_path)
-        .and_then(|repository| repository.find(name));
+    let revision = match repository.filter(|_| !as_path) {
+        Some(repository) => repository.find(name)?,
+        None => None,
+    };
     match (revision, is_path, repository) {
         (Some(_), true, _) => Err(Failure::Refused {
             what: format!("{name} is a revision and a path"),

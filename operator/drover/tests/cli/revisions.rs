@@ -247,6 +247,59 @@ fn report(repository: &Repository, sides: &[&str]) -> Value {
 }
 
 #[test]
+fn a_damaged_repository_is_called_so() {
+    // SPEC: RD-3, BI-1
+    // given all objects in a pack that ends too early, as a disk that filled up leaves it
+    let repository = two_sites();
+    repository.git(&["repack", "-adq"]);
+    let packs = fs::read_dir(repository.path().join(".git/objects/pack")).unwrap();
+    let mut packs = packs.map(|entry| entry.unwrap().path());
+    let pack = packs.find(|path| path.extension().is_some_and(|end| end == "pack"));
+    let pack = pack.unwrap();
+    let bytes = fs::read(&pack).unwrap();
+    fs::remove_file(&pack).unwrap();
+    fs::write(&pack, &bytes[..10]).unwrap();
+    for name in ["main", "main~1"] {
+        // when
+        let mut command = drover(repository.path());
+        let output = command.args(["diff", name, "other"]).output().unwrap();
+        // then it is not the name that is wrong
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{talk}");
+        assert!(talk.contains("the repository is damaged"), "{talk}");
+        assert!(talk.contains("git fsck"), "{talk}");
+    }
+    // and a name that nobody gave is still just that
+    let mut command = drover(repository.path());
+    let output = command.args(["diff", "nowhere", "other"]).output().unwrap();
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains("there is no revision nowhere"), "{talk}");
+}
+
+#[test]
+fn an_index_that_was_cut_off_is_an_error_with_a_way_out() {
+    // SPEC: RD-3, BI-1
+    let repository = two_sites();
+    let index = repository.path().join(".git/index");
+    let whole = fs::read(&index).unwrap();
+    for left in [0, 3, 12, 31, 40] {
+        // given what a power loss leaves
+        fs::write(&index, &whole[..left]).unwrap();
+        // when
+        let mut command = drover(repository.path());
+        let output = command.args(["diff", "main"]).output().unwrap();
+        // then
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{left}: {talk}");
+        assert!(talk.contains("git reset"), "{left}: {talk}");
+    }
+    // and two revisions need none
+    let mut command = drover(repository.path());
+    let output = command.args(["diff", "main", "other"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn other_peoples_manifests_are_counted_and_no_more() {
     // SPEC: RD-3, BI-1: ten megabytes of them
     let repository = two_sites();

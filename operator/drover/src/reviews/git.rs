@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::config::Error as Unconfigured;
 use gix::object::peel::to_kind::Error as NoCommit;
 use gix::objs::tree::EntryKind;
 use gix::reference::find::Error as NoReference;
@@ -54,13 +55,7 @@ impl Repository {
         let mut repository = match gix::discover(".") {
             Ok(repository) => repository,
             Err(gix::discover::Error::Discover(_)) => return Ok(None),
-            Err(error) => {
-                return Err(Failure::Repository {
-                    doing: "open the git repository of this folder".to_owned(),
-                    why: Why(in_one_line(&error)),
-                    hint: None,
-                });
-            }
+            Err(error) => return Err(cannot_open(&error)),
         };
         repository.object_cache_size_if_unset(CACHE_BYTES);
         let prefix = repository.prefix().ok().flatten().map(Path::to_owned);
@@ -220,6 +215,38 @@ impl Repository {
         }
     }
 }
+
+fn cannot_open(error: &gix::discover::Error) -> Failure {
+    let (why, hint) = if has_long_names(error) {
+        (
+            "it names objects by SHA-256, which is not read yet".to_owned(),
+            Some(TWO_FOLDERS.to_owned()),
+        )
+    } else {
+        (in_one_line(error), None)
+    };
+    Failure::Repository {
+        doing: "open the git repository of this folder".to_owned(),
+        why: Why(why),
+        hint,
+    }
+}
+
+fn has_long_names(error: &gix::discover::Error) -> bool {
+    let gix::discover::Error::Open(gix::open::Error::Config(error)) = error else {
+        return false;
+    };
+    match error {
+        Unconfigured::UnsupportedObjectFormat { .. } => true,
+        Unconfigured::ConfigTypedString(error) => {
+            error.key.eq_ignore_ascii_case(b"extensions.objectFormat")
+        }
+        _ => false,
+    }
+}
+
+const TWO_FOLDERS: &str = "check the other side out beside this one and name both folders, with a / at the end: \
+                           `git worktree add ../base main`, then `drover diff ../base/ ./`";
 
 const SHALLOW: &str = "this clone is shallow, it lacks what is older: `git fetch --unshallow` brings it, and in a \
                        pipeline a deeper checkout (`fetch-depth: 0`, `GIT_DEPTH: 0`)";

@@ -184,6 +184,19 @@ fn clones(script: &mut Script) {
         .run("drover diff main", &bare)
         .run("drover diff main other", &bare);
 
+    let long = folder.path().join("long");
+    let mut command = Command::new("git");
+    command.args(["init", "-q", "--object-format=sha256"]);
+    let made = isolated(command.arg(&long)).status().unwrap();
+    assert!(made.success());
+    fs::create_dir_all(folder.path().join("before")).unwrap();
+    fs::write(folder.path().join("before/site.yaml"), site("seoul")).unwrap();
+    fs::write(long.join("site.yaml"), site("busan")).unwrap();
+    script
+        .about("A repository that names objects by SHA-256.")
+        .run("drover diff main", &long)
+        .run("drover diff ../before/ ./", &long);
+
     let repository = two_sites();
     let at = repository.path();
     symlink("seoul.yaml", at.join("sites/again.yaml")).unwrap();

@@ -1,6 +1,6 @@
 //! What BASE and HEAD name, and the manifests behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::git::{Repository, Revision};
@@ -43,6 +43,11 @@ impl Pair<'_> {
     /// Whether it is new, gone, or has another content.
     pub fn differs(&self) -> bool {
         self.old != self.new
+    }
+
+    /// Whether it is one of these files, on either side.
+    pub fn is_of(&self, files: &BTreeSet<String>) -> bool {
+        files.contains(self.name) || files.contains(self.was)
     }
 }
 

@@ -32,6 +32,9 @@ pub enum Failure {
     /// Standard input was asked for twice.
     #[error("standard input (-) can be read only once")]
     StdinTwice,
+    /// Standard input holds no document.
+    #[error("there is nothing on standard input")]
+    EmptyStdin,
     /// Folders are too deep.
     #[error("{} lies more than {MAX_DEPTH} folders deep", .0.display())]
     TooDeep(PathBuf),
@@ -199,6 +202,10 @@ impl Failure {
             Self::NoSuchPath(_) => "paths are looked for from the folder that drover is run in",
             Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "let whoever runs drover read it, or name only the paths that are meant"
+            }
+            Self::EmptyStdin => {
+                "the command before the pipe may have failed (`set -o pipefail` makes that count); an empty folder \
+                 stands for no manifests at all"
             }
             Self::TooDeep(_) | Self::TooManyFiles | Self::TooMuch => {
                 "name the folders that hold manifests of Drover instead of all"

@@ -28,6 +28,8 @@ pub struct File {
     pub name: String,
     /// What it holds.
     pub text: Vec<u8>,
+    /// Whether it was come upon in a folder or a revision: nobody said that there are manifests in it.
+    pub found: bool,
 }
 
 impl File {
@@ -71,11 +73,13 @@ pub fn read_but(paths: &[PathBuf], leave: Leave<'_>) -> Result<Files, Failure> {
         links: Vec::new(),
         once: paths.len() > 1,
         seen: BTreeSet::new(),
-        stdin: false,
         leave,
     };
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Failure::StdinTwice);
+    }
     for path in paths {
-        if path.as_os_str() == "-" {
+        if is_stdin(path) {
             reader.stdin()?;
         } else {
             reader.named(path)?;
@@ -100,15 +104,15 @@ impl Collector {
     ///
     /// # Errors
     /// When that is too much.
-    pub fn add(&mut self, name: String, text: Vec<u8>) -> Result<(), Failure> {
-        self.total = self.total.saturating_add(text.len());
+    pub fn add(&mut self, file: File) -> Result<(), Failure> {
+        self.total = self.total.saturating_add(file.text.len());
         if self.total > MAX_TOTAL_BYTES {
             return Err(Failure::TooMuch);
         }
         if self.files.len() >= MAX_FILES {
             return Err(Failure::TooManyFiles);
         }
-        self.files.push(File { name, text });
+        self.files.push(file);
         Ok(())
     }
 }
@@ -119,20 +123,23 @@ struct Reader<'l> {
     /// Whether paths may overlap, so that a file could be read twice.
     once: bool,
     seen: BTreeSet<PathBuf>,
-    stdin: bool,
     /// What of folders is left alone.
     leave: Leave<'l>,
 }
 
 impl Reader<'_> {
+    /// A pipe whose other end failed gives nothing. That must not be taken for manifests that are all gone.
     fn stdin(&mut self) -> Result<(), Failure> {
-        if self.stdin {
-            return Err(Failure::StdinTwice);
-        }
-        self.stdin = true;
         let mut text = Vec::new();
         bounded(io::stdin().lock(), &mut text).map_err(Failure::Stdin)?;
-        self.collector.add("<stdin>".to_owned(), text)
+        if !has_documents(&text) {
+            return Err(Failure::EmptyStdin);
+        }
+        self.collector.add(File {
+            name: "<stdin>".to_owned(),
+            text,
+            found: false,
+        })
     }
 
     /// What a person named is read whatever it is called.
@@ -144,7 +151,7 @@ impl Reader<'_> {
         if found.is_dir() {
             return self.folder(path, 0);
         }
-        self.file(path)
+        self.file(path, false)
     }
 
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), Failure> {
@@ -177,7 +184,7 @@ impl Reader<'_> {
             } else if kind.is_symlink() {
                 self.link(path)?;
             } else if kind.is_file() && is_manifest(&path) {
-                self.file(&path)?;
+                self.file(&path, true)?;
             }
         }
         Ok(())
@@ -188,14 +195,14 @@ impl Reader<'_> {
     fn link(&mut self, path: PathBuf) -> Result<(), Failure> {
         match fs::metadata(&path) {
             Ok(target) if target.is_dir() => self.links.push(path),
-            Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path)?,
+            Ok(target) if target.is_file() && is_manifest(&path) => self.file(&path, true)?,
             Err(source) if is_manifest(&path) => return Err(cannot_read(&path, source)),
             Ok(_) | Err(_) => {}
         }
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), Failure> {
+    fn file(&mut self, path: &Path, found: bool) -> Result<(), Failure> {
         let failed = |source| cannot_read(path, source);
         if self.once {
             let whole = fs::canonicalize(path).map_err(failed)?;
@@ -210,9 +217,28 @@ impl Reader<'_> {
             text.reserve_exact(size.min(MAX_SOURCE_BYTES).saturating_add(1));
         }
         bounded(handle, &mut text).map_err(failed)?;
-        self.collector
-            .add(path.to_string_lossy().into_owned(), text)
+        self.collector.add(File {
+            name: path.to_string_lossy().into_owned(),
+            text,
+            found,
+        })
     }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether there is more than comments and what stands between documents.
+fn has_documents(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| {
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        let mark = |mark: &[u8]| line.strip_prefix(mark);
+        let rest = mark(b"---").or_else(|| mark(b"...")).unwrap_or(line);
+        let rest = rest.trim_ascii();
+        !rest.is_empty() && !rest.starts_with(b"#")
+    })
 }
 
 /// One byte more than is allowed: then whoever reads the text says that it is too long, with its name.
@@ -234,5 +260,26 @@ fn cannot_read(path: &Path, source: io::Error) -> Failure {
     Failure::Read {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_marks_are_no_documents() {
+        for text in [
+            "",
+            "\n\n",
+            "---\n",
+            "# nothing\r\n--- # here\r\n...\r\n",
+            "\u{feff}---",
+        ] {
+            assert!(!has_documents(text.as_bytes()), "{text:?}");
+        }
+        for text in ["a", "--- a", "----", "# a\n---\nb: 1\n", "{}"] {
+            assert!(has_documents(text.as_bytes()), "{text:?}");
+        }
     }
 }

@@ -24,6 +24,7 @@ mod findings;
 mod formats;
 mod html;
 mod manifests;
+mod others;
 mod output;
 mod plans;
 mod policies;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::files::File;
 use crate::findings;
+use crate::others;
 
 /// The manifests that were read.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Manifests<'f> {
     /// What is wrong with the texts.
     unreadable: Vec<Diagnostic>,
     ignored: usize,
+    /// Files of other tools that are no YAML.
+    ignored_files: usize,
     documents: usize,
 }
 
@@ -40,6 +43,8 @@ pub struct Summary {
     pub objects: usize,
     /// Objects of other tools.
     pub ignored: usize,
+    /// Files of other tools that are no YAML.
+    pub ignored_files: usize,
     /// Problems that make the manifests useless.
     pub errors: usize,
     /// Problems that do not.
@@ -65,7 +70,7 @@ impl<'f> Manifests<'f> {
     pub fn load(files: &'f [File]) -> Result<Self, Failure> {
         let sources = sources(files);
         let loaded = load(&sources, &drover_kinds(), &Options::default());
-        let manifests = Self::new(sources, loaded);
+        let manifests = Self::new(sources, loaded, files, &[]);
         if manifests.is_empty() {
             return Err(Failure::NoManifests(names(files)));
         }
@@ -79,12 +84,21 @@ impl<'f> Manifests<'f> {
 
     /// Reads the texts of both sides of a change, whatever is in them. What they share is read once.
     pub fn both(base: &'f [File], head: &'f [File]) -> [Self; 2] {
-        let (base, head) = (sources(base), sources(head));
-        let [old, new] = load_both(&base, &head, &drover_kinds(), &Options::default());
-        [Self::new(base, old), Self::new(head, new)]
+        let (before, after) = (sources(base), sources(head));
+        let [old, new] = load_both(&before, &after, &drover_kinds(), &Options::default());
+        [
+            Self::new(before, old, base, head),
+            Self::new(after, new, head, base),
+        ]
     }
 
-    fn new(sources: Vec<Source<'f>>, loaded: Loaded<Object>) -> Self {
+    fn new(
+        sources: Vec<Source<'f>>,
+        mut loaded: Loaded<Object>,
+        files: &[File],
+        twins: &[File],
+    ) -> Self {
+        let ignored_files = others::leave_out(&mut loaded, files, twins);
         let (objects, origins) = loaded
             .objects
             .into_iter()
@@ -96,6 +110,7 @@ impl<'f> Manifests<'f> {
             origins,
             unreadable: loaded.diagnostics,
             ignored: loaded.ignored,
+            ignored_files,
             documents: loaded.documents,
         }
     }
@@ -142,6 +157,11 @@ impl<'f> Manifests<'f> {
         self.ignored
     }
 
+    /// Files of other tools that are no YAML.
+    pub fn ignored_files(&self) -> usize {
+        self.ignored_files
+    }
+
     /// What is doubtful about the texts, where nothing is wrong with them.
     pub fn doubts(&self) -> &[Diagnostic] {
         &self.unreadable
@@ -154,6 +174,7 @@ impl<'f> Manifests<'f> {
             documents: self.documents,
             objects: self.objects.len(),
             ignored: self.ignored,
+            ignored_files: self.ignored_files,
             errors,
             warnings: problems.len() - errors,
             checked,

@@ -7,8 +7,8 @@ use crate::position::{Span, offset};
 use crate::problem::Problem;
 use crate::window::Window;
 
-pub(crate) const TEMPLATE_HINT: &str =
-    "this looks like a template: render it first (`helm template`, `kustomize build`)";
+pub(crate) const TEMPLATE_HINT: &str = "this looks like a template: render it first (`helm template … | drover validate -`, `kustomize build`), or name only \
+     the folders that hold manifests";
 
 /// What the parser says (the beginning of it), what we say, and what helps.
 const EXPLAINED: &[(&str, &str, &str)] = &[

@@ -9,8 +9,8 @@
 //! {
 //!   "apiVersion": "drover.dev/v1alpha1",
 //!   "kind": "ValidateReport",
-//!   "summary": { "files": 1, "documents": 9, "objects": 8, "ignored": 1, "errors": 1, "warnings": 0,
-//!                "checked": true },
+//!   "summary": { "files": 1, "documents": 9, "objects": 8, "ignored": 1, "ignoredFiles": 0,
+//!                "errors": 1, "warnings": 0, "checked": true },
 //!   "problems": [{
 //!     "severity": "error", "code": "unknown-reference", "message": "...", "hint": "...",
 //!     "place": { "source": 0, "file": "plan.yaml", "start": { "line": 5, "column": 9, "offset": 80 },

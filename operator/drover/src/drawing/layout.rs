@@ -21,6 +21,8 @@ pub const HEAD: f64 = 26.0;
 const CORRIDOR: f64 = 30.0;
 /// Between two lanes of a corridor.
 const LANE: f64 = 5.0;
+/// From a box to the nearest arrow that goes down beside it.
+const MARGIN: f64 = GAP / 4.0;
 /// The most lanes of a corridor: more arrows share them.
 const MOST_LANES: usize = 12;
 /// Times that boxes are ordered, forth and back: more changes little.
@@ -354,7 +356,7 @@ impl<'g> Plan<'g> {
         // Lanes lie in the middle of the corridor, side by side.
         let beside = LANE * (real(lane) - (real(lanes) - 1.0) / 2.0);
         let along = band.top - f64::midpoint(CORRIDOR, LANE * real(lanes)) + beside;
-        let shift = GAP / 4.0 * (real(lane % 5) - 2.0) / 2.5;
+        let shift = shift(lane, lanes);
         let (down, at) = (from + GAP / 2.0 + shift, to - GAP / 2.0 + shift);
         Way::Corners(vec![
             (from, out),
@@ -383,6 +385,14 @@ impl<'g> Plan<'g> {
         });
         waves.collect()
     }
+}
+
+/// How far from the middle of the room between two columns an arrow of a lane goes down: each lane elsewhere, and none
+/// near the boxes.
+fn shift(lane: usize, lanes: usize) -> f64 {
+    let spaces = real(lanes) - 1.0;
+    let step = ((GAP - 2.0 * MARGIN) / spaces.max(1.0)).min(LANE);
+    step * (real(lane) - spaces / 2.0)
 }
 
 struct Band {
@@ -529,6 +539,19 @@ mod tests {
             let begin = (layout.boxes[*from].0 + graph.width, middle(*from));
             assert_eq!(points.first(), Some(&begin));
             assert_eq!(points.last(), Some(&(layout.boxes[*to].0, middle(*to))));
+        }
+    }
+
+    #[test]
+    fn every_lane_goes_down_in_a_place_of_its_own() {
+        for lanes in 1..=MOST_LANES {
+            let places: Vec<f64> = (0..lanes).map(|lane| shift(lane, lanes)).collect();
+            assert!(
+                places.windows(2).all(|pair| pair[1] - pair[0] > 2.0),
+                "{places:?}"
+            );
+            let most = GAP / 2.0 - MARGIN + 0.01;
+            assert!(places.iter().all(|place| place.abs() < most), "{places:?}");
         }
     }
 

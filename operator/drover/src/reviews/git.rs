@@ -7,7 +7,13 @@ use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::config::Error as Unconfigured;
+use gix::object::peel::to_kind::Error as NoCommit;
 use gix::objs::tree::EntryKind;
+use gix::reference::find::Error as NoReference;
+use gix::reference::peel;
+use gix::refs::file::find::{Error as BadReference, existing};
+use gix::refs::peel::{to_id, to_object};
 
 use crate::failure::{Failure, Why};
 use crate::files::{Collector, File, MAX_DEPTH, is_manifest};
@@ -49,13 +55,7 @@ impl Repository {
         let mut repository = match gix::discover(".") {
             Ok(repository) => repository,
             Err(gix::discover::Error::Discover(_)) => return Ok(None),
-            Err(error) => {
-                return Err(Failure::Repository {
-                    doing: "open the git repository of this folder".to_owned(),
-                    why: Why(in_one_line(&error)),
-                    hint: None,
-                });
-            }
+            Err(error) => return Err(cannot_open(&error)),
         };
         repository.object_cache_size_if_unset(CACHE_BYTES);
         let prefix = repository.prefix().ok().flatten().map(Path::to_owned);
@@ -71,21 +71,67 @@ impl Repository {
     }
 
     /// The revision of this name; nothing where there is none.
-    pub fn find(&self, name: &str) -> Option<Revision> {
-        let id = self.repository.rev_parse_single(name).ok()?;
-        let commit = id.object().ok()?.peel_to_commit().ok()?;
-        Some(Revision {
-            name: name.to_owned(),
-            commit: commit.id,
-        })
+    ///
+    /// # Errors
+    /// When there is such a name, and what it stands for cannot be read.
+    pub fn find(&self, name: &str) -> Result<Option<Revision>, Failure> {
+        let Ok(id) = self.repository.rev_parse_single(name) else {
+            self.readable(name)?;
+            return Ok(None);
+        };
+        let object = id.object().map_err(|error| self.damaged(name, &error))?;
+        match object.peel_to_commit() {
+            Ok(commit) => Ok(Some(Revision {
+                name: name.to_owned(),
+                commit: commit.id,
+            })),
+            Err(NoCommit::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.damaged(name, &error)),
+        }
+    }
+
+    /// Whether it is the repository that keeps a revision from being found, and not how the name is written: there is
+    /// the branch or tag that the name begins with, as HEAD in `HEAD~3`, and it leads to nothing that can be read.
+    fn readable(&self, name: &str) -> Result<(), Failure> {
+        let end = name.find(['~', '^', '@', ':']).unwrap_or(name.len());
+        let start = if end == 0 { "HEAD" } else { &name[..end] };
+        let mut reference = match self.repository.try_find_reference(start) {
+            Ok(Some(reference)) => reference,
+            Ok(None) | Err(NoReference::Find(BadReference::RefnameValidation(_))) => return Ok(()),
+            Err(error) => return Err(self.damaged(name, &error)),
+        };
+        match reference.peel_to_id() {
+            Ok(id) => id
+                .object()
+                .map(drop)
+                .map_err(|error| self.damaged(name, &error)),
+            // A branch without commits, as the first one is in the beginning.
+            Err(peel::Error::ToId(to_id::Error::FollowToObject(to_object::Error::Follow(
+                existing::Error::NotFound { .. },
+            )))) => Ok(()),
+            Err(error) => Err(self.damaged(name, &error)),
+        }
+    }
+
+    fn damaged(&self, name: &str, error: &dyn std::error::Error) -> Failure {
+        Failure::Repository {
+            doing: format!("read revision {name}: the repository is damaged"),
+            why: Why(in_one_line(error)),
+            hint: self.shallow().or_else(|| {
+                Some(
+                    "`git fsck` says what is missing or broken; a fresh clone has all of it"
+                        .to_owned(),
+                )
+            }),
+        }
     }
 
     /// The revision of this name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or it cannot be read.
     pub fn revision(&self, name: &str) -> Result<Revision, Failure> {
-        self.find(name).ok_or_else(|| self.unknown(name))
+        self.find(name)?.ok_or_else(|| self.unknown(name))
     }
 
     fn unknown(&self, name: &str) -> Failure {
@@ -169,6 +215,38 @@ impl Repository {
         }
     }
 }
+
+fn cannot_open(error: &gix::discover::Error) -> Failure {
+    let (why, hint) = if has_long_names(error) {
+        (
+            "it names objects by SHA-256, which is not read yet".to_owned(),
+            Some(TWO_FOLDERS.to_owned()),
+        )
+    } else {
+        (in_one_line(error), None)
+    };
+    Failure::Repository {
+        doing: "open the git repository of this folder".to_owned(),
+        why: Why(why),
+        hint,
+    }
+}
+
+fn has_long_names(error: &gix::discover::Error) -> bool {
+    let gix::discover::Error::Open(gix::open::Error::Config(error)) = error else {
+        return false;
+    };
+    match error {
+        Unconfigured::UnsupportedObjectFormat { .. } => true,
+        Unconfigured::ConfigTypedString(error) => {
+            error.key.eq_ignore_ascii_case(b"extensions.objectFormat")
+        }
+        _ => false,
+    }
+}
+
+const TWO_FOLDERS: &str = "check the other side out beside this one and name both folders, with a / at the end: \
+                           `git worktree add ../base main`, then `drover diff ../base/ ./`";
 
 const SHALLOW: &str = "this clone is shallow, it lacks what is older: `git fetch --unshallow` brings it, and in a \
                        pipeline a deeper checkout (`fetch-depth: 0`, `GIT_DEPTH: 0`)";
@@ -263,14 +341,15 @@ impl Walk<'_> {
                     .push(format!("{} is a submodule", self.name(path)));
                 Ok(())
             }
-            EntryKind::Link => self.link(id, path, manifest),
-            EntryKind::Blob | EntryKind::BlobExecutable if manifest => self.file(id, path),
+            EntryKind::Link => self.link(id, path, named),
+            EntryKind::Blob | EntryKind::BlobExecutable if manifest => self.file(id, path, !named),
             EntryKind::Blob | EntryKind::BlobExecutable => Ok(()),
         }
     }
 
     /// A link to a file is that file, as on disk.
-    fn link(&mut self, id: ObjectId, path: &BString, manifest: bool) -> Result<(), Failure> {
+    fn link(&mut self, id: ObjectId, path: &BString, named: bool) -> Result<(), Failure> {
+        let manifest = named || is_manifest(&shown(path));
         let (mut at, mut id) = (path.clone(), id);
         for _ in 0..MAX_LINKS {
             let target = self.blob(id)?;
@@ -282,7 +361,7 @@ impl Walk<'_> {
             };
             match self.lookup(&full)? {
                 Some((EntryKind::Blob | EntryKind::BlobExecutable, id)) if manifest => {
-                    return self.file(id, path);
+                    return self.file(id, path, !named);
                 }
                 Some((EntryKind::Blob | EntryKind::BlobExecutable, _)) => return Ok(()),
                 Some((EntryKind::Link, next)) => (at, id) = (full, next),
@@ -303,12 +382,13 @@ impl Walk<'_> {
         Ok(std::mem::take(&mut object.data))
     }
 
-    fn file(&mut self, id: ObjectId, path: &BString) -> Result<(), Failure> {
+    fn file(&mut self, id: ObjectId, path: &BString, found: bool) -> Result<(), Failure> {
         if !self.seen.insert(path.clone()) {
             return Ok(());
         }
         let text = self.blob(id)?;
-        self.into.add(self.name(path), text)
+        let name = self.name(path);
+        self.into.add(File { name, text, found })
     }
 
     /// A path as it is from the current folder.

@@ -3,6 +3,7 @@
 //! A file that nobody has added yet is looked at: it will be. Charts that were rendered into an ignored folder are
 //! not, and neither are the thousands of files of a package manager.
 
+use std::fs;
 use std::path::Path;
 
 use gix::bstr::{BStr, ByteSlice as _};
@@ -12,21 +13,17 @@ use gix::worktree::stack::state::ignore::Source;
 use super::git::{Repository, from_root, in_one_line};
 use crate::failure::{Failure, Why};
 
+/// The head of an index and the checksum at its end, in bytes. A file of less is what a power loss leaves.
+const LEAST_INDEX: u64 = 12 + 20;
+
 impl Repository {
     /// Says of a path from the current folder, and of whether it is a folder, that it is to be left alone.
     ///
     /// # Errors
     /// When the index, or what says what is ignored, cannot be read.
     pub fn leaves_alone(&self) -> Result<impl FnMut(&Path, bool) -> bool + '_, Failure> {
-        let failed = |error: &dyn std::error::Error| Failure::Repository {
-            doing: "tell what git ignores in this work tree".to_owned(),
-            why: Why(in_one_line(error)),
-            hint: None,
-        };
-        let index = self
-            .repository
-            .index_or_empty()
-            .map_err(|error| failed(&error))?;
+        let failed = |error: &dyn std::error::Error| cannot_tell(in_one_line(error), None);
+        let index = self.index()?;
         let source = Source::WorktreeThenIdMappingIfNotSkipped;
         let mut excludes = self
             .repository
@@ -51,5 +48,33 @@ impl Repository {
             };
             ignored && !(is_folder && holds_ours())
         })
+    }
+
+    /// The index. Its length is looked at first: whoever reads it takes the checksum for granted.
+    fn index(&self) -> Result<gix::worktree::Index, Failure> {
+        let path = self.repository.index_path();
+        let broken = |why: String| {
+            let path = path.display();
+            let hint =
+                format!("`rm {path} && git reset` writes it anew and leaves all files as they are");
+            cannot_tell(format!("the index of the repository: {why}"), Some(hint))
+        };
+        match fs::metadata(&path) {
+            Ok(found) if found.len() < LEAST_INDEX => {
+                Err(broken(format!("it ends after {} bytes", found.len())))
+            }
+            _ => self
+                .repository
+                .index_or_empty()
+                .map_err(|error| broken(in_one_line(&error))),
+        }
+    }
+}
+
+fn cannot_tell(why: String, hint: Option<String>) -> Failure {
+    Failure::Repository {
+        doing: "tell what git ignores in this work tree".to_owned(),
+        why: Why(why),
+        hint,
     }
 }

@@ -1,6 +1,6 @@
 //! What BASE and HEAD name, and the manifests behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::git::{Repository, Revision};
@@ -43,6 +43,11 @@ impl Pair<'_> {
     /// Whether it is new, gone, or has another content.
     pub fn differs(&self) -> bool {
         self.old != self.new
+    }
+
+    /// Whether it is one of these files, on either side.
+    pub fn is_of(&self, files: &BTreeSet<String>) -> bool {
+        files.contains(self.name) || files.contains(self.was)
     }
 }
 
@@ -90,7 +95,15 @@ enum Named {
 /// # Errors
 /// When a revision or a path is not there, or cannot be read.
 pub fn read(base: &str, head: Option<&str>, paths: &[PathBuf]) -> Result<Both, Failure> {
-    let repository = Repository::discover()?;
+    // Two folders need no repository, and may lie in one that cannot be read.
+    let folders = is_path(base)
+        && Path::new(base).exists()
+        && head.is_some_and(|head| head == "-" || is_path(head));
+    let repository = if folders {
+        None
+    } else {
+        Repository::discover()?
+    };
     let (base, head) = named(repository.as_ref(), base, head)?;
     let base = texts(repository.as_ref(), base, paths)?;
     let head = texts(repository.as_ref(), head, paths)?;
@@ -154,13 +167,13 @@ fn named(
 /// A revision, else a path. What is both is neither until somebody says which.
 fn side(repository: Option<&Repository>, name: &str) -> Result<Named, Failure> {
     let path = Path::new(name);
-    let is_path = path.exists();
-    // With a dot or a slash at its end it is meant as a path.
-    let as_path = name.starts_with('.') || name.starts_with('/') || name.ends_with('/');
-    let revision = repository
-        .filter(|_| !as_path)
-        .and_then(|repository| repository.find(name));
-    match (revision, is_path, repository) {
+    let exists = path.exists();
+    let as_path = is_path(name);
+    let revision = match repository.filter(|_| !as_path) {
+        Some(repository) => repository.find(name)?,
+        None => None,
+    };
+    match (revision, exists, repository) {
         (Some(_), true, _) => Err(Failure::Refused {
             what: format!("{name} is a revision and a path"),
             hint: format!("write ./{name} for the path, or refs/heads/{name} for the branch"),
@@ -174,6 +187,11 @@ fn side(repository: Option<&Repository>, name: &str) -> Result<Named, Failure> {
             hint: "this folder is in no git repository: go to one, or name two folders".to_owned(),
         }),
     }
+}
+
+/// With a dot or a slash at its start, or a slash at its end, it is meant as a path.
+fn is_path(name: &str) -> bool {
+    name.starts_with('.') || name.starts_with('/') || name.ends_with('/')
 }
 
 fn texts(

@@ -65,14 +65,18 @@ pub struct Placed {
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changed {
-    /// Files that are new, gone, or have another content.
+    /// Files with objects of Drover that are new, gone, or have another content.
     pub files: usize,
+    /// Files without any that are.
+    pub other_files: usize,
     /// Objects of Drover before.
     pub objects_before: usize,
     /// Objects of Drover after.
     pub objects_after: usize,
     /// Objects of other tools after.
     pub ignored: usize,
+    /// Files of other tools after that are no YAML.
+    pub ignored_files: usize,
 }
 
 /// Judges the change between two sides.
@@ -103,11 +107,15 @@ pub fn judge(both: &Both, now: Timestamp) -> Result<Outcome<'_>, Failure> {
     let (before, after) = rayon::join(|| Checked::of(&base, now), || Checked::of(&head, now));
     let review = review::review(&before.side(), &after.side(), now);
     let old_errors = still_wrong(&after, &review);
+    let ours: BTreeSet<String> = base.ours().chain(head.ours()).map(str::to_owned).collect();
+    let (files, other_files) = differing(both, &ours);
     let changed = Changed {
-        files: both.pairs().iter().filter(|pair| pair.differs()).count(),
+        files,
+        other_files,
         objects_before: base.objects.len(),
         objects_after: head.objects.len(),
         ignored: head.ignored(),
+        ignored_files: head.ignored_files(),
     };
     let pick = |problems: Vec<Problem>, chosen: &[usize], manifests: &Manifests<'_>| {
         let chosen: BTreeSet<usize> = chosen.iter().copied().collect();
@@ -128,8 +136,16 @@ pub fn judge(both: &Both, now: Timestamp) -> Result<Outcome<'_>, Failure> {
         gone_problems,
         old_errors,
         changed,
-        ours: base.ours().chain(head.ours()).map(str::to_owned).collect(),
+        ours,
     })))
+}
+
+/// How many files differ: of ours, and of others.
+fn differing(both: &Both, ours: &BTreeSet<String>) -> (usize, usize) {
+    let pairs = both.pairs();
+    let all = pairs.iter().filter(|pair| pair.differs());
+    let of_ours = all.clone().filter(|pair| pair.is_of(ours)).count();
+    (of_ours, all.count() - of_ours)
 }
 
 /// One side, indexed and checked.

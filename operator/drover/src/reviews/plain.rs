@@ -11,8 +11,7 @@ use crate::text::{Style, unified};
 /// The files of ours that differ, in the order of their names.
 pub fn difference(both: &Both, ours: &BTreeSet<String>, style: Style) -> String {
     let mut text = String::new();
-    let is_ours = |pair: &Pair<'_>| ours.contains(pair.name) || ours.contains(pair.was);
-    for pair in both.pairs().iter().filter(|pair| is_ours(pair)) {
+    for pair in both.pairs().iter().filter(|pair| pair.is_of(ours)) {
         if pair.differs() {
             of_file(&mut text, pair, style);
         }

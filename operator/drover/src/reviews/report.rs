@@ -6,8 +6,8 @@
 //!   "kind": "ReviewReport",
 //!   "base": { "name": "main (1a2b3c4d5e)", "revision": "1a2b3c4d5e..." },
 //!   "head": { "name": "the work tree" },
-//!   "summary": { "files": 3, "objectsBefore": 9, "objectsAfter": 9, "ignored": 0,
-//!                "classes": { "WouldRun": 1 }, "errors": 0, "warnings": 0 },
+//!   "summary": { "files": 3, "otherFiles": 0, "objectsBefore": 9, "objectsAfter": 9, "ignored": 0,
+//!                "ignoredFiles": 0, "classes": { "WouldRun": 1 }, "errors": 0, "warnings": 0 },
 //!   "notAllowed": [],
 //!   "meanings": [{
 //!     "code": "run-would-start", "class": "WouldRun",

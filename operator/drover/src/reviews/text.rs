@@ -1,4 +1,4 @@
-//! A review for a person at a terminal: what would happen first, then the rest by how much to care.
+//! A review for a person at a terminal: new errors first, then what would happen, then the rest by how much to care.
 
 use std::fmt::Write as _;
 
@@ -17,10 +17,18 @@ const EFFECTS: usize = 12;
 /// All that is said; nothing where nothing is.
 pub fn render(judged: &Judged, style: Style) -> String {
     let mut text = String::new();
+    // With errors nothing of the rest can be applied; warnings can wait.
+    let wrong = judged.new_problems.iter().any(Diagnostic::is_error);
+    let new = |text: &mut String| problems(text, "NEW PROBLEMS", &judged.new_problems, style);
+    if wrong {
+        new(&mut text);
+    }
     for class in Class::ALL {
         section(&mut text, judged, class, style);
     }
-    problems(&mut text, "NEW PROBLEMS", &judged.new_problems, style);
+    if !wrong {
+        new(&mut text);
+    }
     problems(
         &mut text,
         "PROBLEMS THAT ARE GONE",

@@ -4,7 +4,8 @@ use drover_engine::review::Class;
 use drover_manifest::Diagnostic;
 
 use super::judged::{Judged, Placed};
-use crate::text::count;
+use crate::commands::ignored;
+use crate::text::{count, thousands};
 
 /// What a class is called above what is said of it.
 pub fn heading(class: Class) -> &'static str {
@@ -21,7 +22,7 @@ pub fn heading(class: Class) -> &'static str {
 /// `1 run starts`, in a summary.
 fn counted(class: Class, number: usize) -> String {
     let one = number == 1;
-    let number = crate::text::thousands(number);
+    let number = thousands(number);
     match class {
         Class::Refused => format!("{number} refused"),
         Class::WouldRun => format!("{number} would run"),
@@ -72,16 +73,16 @@ pub fn tally(judged: &Judged) -> String {
     parts.join(", ")
 }
 
-/// What was compared: `3 files changed; 5 objects of other tools ignored`.
+/// What was compared: `3 files changed, and 1 of other tools; 5 objects of other tools ignored`.
 pub fn compared(judged: &Judged) -> String {
     let changed = &judged.changed;
-    let mut text = format!("{} changed", count(changed.files, "file"));
-    if changed.ignored > 0 {
-        text = format!(
-            "{text}; {} of other tools ignored",
-            count(changed.ignored, "object")
-        );
-    }
+    let files = count(changed.files, "file");
+    let others = match changed.other_files {
+        0 => String::new(),
+        number => format!(", and {} of other tools", thousands(number)),
+    };
+    let ignored = ignored(changed.ignored, changed.ignored_files);
+    let mut text = format!("{files} changed{others}{ignored}");
     if judged.old_errors > 0 {
         let were = count(judged.old_errors, "error");
         text = format!("{text}; {were} in it before, `drover validate` shows them");

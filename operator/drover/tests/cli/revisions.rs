@@ -23,6 +23,9 @@ fn site(name: &str) -> String {
     SITE.replace("NAME", name)
 }
 
+/// A template of a chart, which is no YAML before it is rendered.
+const WEB: &str = "{{- if .Values.web }}\napiVersion: apps/v1\nkind: Deployment\n{{- end }}\n";
+
 /// Two commits on `main`: a site, and another one beside it, on a branch `other`.
 fn two_sites() -> Repository {
     let repository = Repository::new();
@@ -93,11 +96,14 @@ fn names(script: &mut Script) {
     fs::write(folders.path().join("old/a.yaml"), site("seoul")).unwrap();
     fs::write(folders.path().join("new/b.yaml"), site("seoul")).unwrap();
     fs::write(folders.path().join("in.yaml"), site("busan")).unwrap();
+    fs::write(folders.path().join("empty.yaml"), "---\n# nothing\n").unwrap();
     script
         .about("Without git.")
         .run("drover diff old new", folders.path())
         .run("drover diff main", folders.path())
         .run("drover diff old - < in.yaml", folders.path())
+        .run("drover diff old - < empty.yaml", folders.path())
+        .run("drover validate old - < empty.yaml", folders.path())
         .run("drover diff old/a.yaml in.yaml --text-diff", folders.path());
 }
 
@@ -125,8 +131,26 @@ fn texts(script: &mut Script) {
     );
     repository.commit("binary");
     script
-        .about("A file that is no text.")
+        .about("Files of others: one that is no text, and three that are no YAML.")
         .run("drover diff other binary", at);
+    repository.put("chart/templates/web.yaml", WEB);
+    repository.put("playbooks/web.yml", "- hosts: all\n\ttasks: []\n");
+    repository.put("other/broken.json", "{ \"a\": [1, ");
+    repository.commit("foreign");
+    script
+        .run("drover diff other foreign", at)
+        .run("drover validate .", at)
+        .run("drover validate chart", at)
+        .run("drover validate playbooks/web.yml", at);
+    repository.put(
+        "chart/templates/site.yaml",
+        WEB.replace("apps/v1", "drover.dev/v1alpha1"),
+    );
+    repository.commit("template");
+    script
+        .about("A template of ours.")
+        .run("drover diff other template", at)
+        .run("drover validate chart", at);
     let repository = Repository::new();
     repository.put("values.yaml", "replicas: 3\n");
     repository.commit("main");
@@ -159,6 +183,19 @@ fn clones(script: &mut Script) {
         .about("A bare repository has no work tree, and two revisions.")
         .run("drover diff main", &bare)
         .run("drover diff main other", &bare);
+
+    let long = folder.path().join("long");
+    let mut command = Command::new("git");
+    command.args(["init", "-q", "--object-format=sha256"]);
+    let made = isolated(command.arg(&long)).status().unwrap();
+    assert!(made.success());
+    fs::create_dir_all(folder.path().join("before")).unwrap();
+    fs::write(folder.path().join("before/site.yaml"), site("seoul")).unwrap();
+    fs::write(long.join("site.yaml"), site("busan")).unwrap();
+    script
+        .about("A repository that names objects by SHA-256.")
+        .run("drover diff main", &long)
+        .run("drover diff ../before/ ./", &long);
 
     let repository = two_sites();
     let at = repository.path();
@@ -223,6 +260,59 @@ fn report(repository: &Repository, sides: &[&str]) -> Value {
 }
 
 #[test]
+fn a_damaged_repository_is_called_so() {
+    // SPEC: RD-3, BI-1
+    // given all objects in a pack that ends too early, as a disk that filled up leaves it
+    let repository = two_sites();
+    repository.git(&["repack", "-adq"]);
+    let packs = fs::read_dir(repository.path().join(".git/objects/pack")).unwrap();
+    let mut packs = packs.map(|entry| entry.unwrap().path());
+    let pack = packs.find(|path| path.extension().is_some_and(|end| end == "pack"));
+    let pack = pack.unwrap();
+    let bytes = fs::read(&pack).unwrap();
+    fs::remove_file(&pack).unwrap();
+    fs::write(&pack, &bytes[..10]).unwrap();
+    for name in ["main", "main~1"] {
+        // when
+        let mut command = drover(repository.path());
+        let output = command.args(["diff", name, "other"]).output().unwrap();
+        // then it is not the name that is wrong
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{talk}");
+        assert!(talk.contains("the repository is damaged"), "{talk}");
+        assert!(talk.contains("git fsck"), "{talk}");
+    }
+    // and a name that nobody gave is still just that
+    let mut command = drover(repository.path());
+    let output = command.args(["diff", "nowhere", "other"]).output().unwrap();
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains("there is no revision nowhere"), "{talk}");
+}
+
+#[test]
+fn an_index_that_was_cut_off_is_an_error_with_a_way_out() {
+    // SPEC: RD-3, BI-1
+    let repository = two_sites();
+    let index = repository.path().join(".git/index");
+    let whole = fs::read(&index).unwrap();
+    for left in [0, 3, 12, 31, 40] {
+        // given what a power loss leaves
+        fs::write(&index, &whole[..left]).unwrap();
+        // when
+        let mut command = drover(repository.path());
+        let output = command.args(["diff", "main"]).output().unwrap();
+        // then
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{left}: {talk}");
+        assert!(talk.contains("git reset"), "{left}: {talk}");
+    }
+    // and two revisions need none
+    let mut command = drover(repository.path());
+    let output = command.args(["diff", "main", "other"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn other_peoples_manifests_are_counted_and_no_more() {
     // SPEC: RD-3, BI-1: ten megabytes of them
     let repository = two_sites();
@@ -235,7 +325,8 @@ fn other_peoples_manifests_are_counted_and_no_more() {
     let report = report(&repository, &["main", "big"]);
     assert_eq!(report["kind"], "ReviewReport");
     assert!(report["summary"]["ignored"].as_u64().unwrap() > 50_000);
-    assert_eq!(report["summary"]["files"], 2);
+    assert_eq!(report["summary"]["files"], 1);
+    assert_eq!(report["summary"]["otherFiles"], 1);
     assert_eq!(report["meanings"][0]["code"], "object-added");
     assert_eq!(report["meanings"][0]["place"]["file"], "sites/busan.yaml");
 }

@@ -183,11 +183,8 @@ fn moved<'a>(
             let Some((key, pair)) = pair(to).filter(|_| renamed.get(&from) != Some(&to)) else {
                 return;
             };
-            let message = format!(
-                "{who} {} protected by it instead of {}",
-                are(number),
-                from.1
-            );
+            let (was, is) = (called(from, to), called(to, from));
+            let message = format!("{who} {} protected by it instead of {was}", are(number));
             Sheet::new(out, pair.subject(KIND, key))
                 .say(
                     MACHINE_CHANGES_GROUP,
@@ -195,7 +192,7 @@ fn moved<'a>(
                     path(),
                     message,
                 )
-                .values(Some(from.1), Some(to.1))
+                .values(Some(was), Some(is))
                 .effect(
                     "protection begins anew, and until its first copy is complete there is none",
                 );
@@ -223,6 +220,15 @@ fn moved<'a>(
             }
         }
         (None, None) => {}
+    }
+}
+
+/// The name of a group beside another one: with its namespace where that is not the same, because the names may be.
+fn called(group: Key<'_>, beside: Key<'_>) -> String {
+    if group.0 == beside.0 {
+        group.1.to_owned()
+    } else {
+        format!("{}/{}", group.0, group.1)
     }
 }
 

@@ -80,6 +80,23 @@ fn a_machine_that_joins_a_plan_at_the_other_site_is_not_moved() {
 }
 
 #[test]
+fn a_group_of_the_same_name_elsewhere_is_told_by_its_namespace() {
+    // SPEC: RD-3
+    let after = World::example().set(DATA, "/metadata/namespace", json!("bank"));
+    let review = changed(&World::example(), &after);
+    let moved = review.meanings.iter();
+    let mut moved = moved.filter(|meaning| meaning.code == "machine-changes-group");
+    let moved = moved.next().unwrap();
+    let message = &moved.message;
+    assert!(
+        message.ends_with("protected by it instead of shop/shop-data"),
+        "{message}"
+    );
+    assert_eq!(moved.before.as_deref(), Some("shop/shop-data"));
+    assert_eq!(moved.after.as_deref(), Some("bank/shop-data"));
+}
+
+#[test]
 fn what_nobody_goes_by_is_harmless() {
     // SPEC: RD-3
     let spare = json!({ "replicator": { "simulator": {} }, "interval": "1m" });

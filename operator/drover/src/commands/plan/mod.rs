@@ -7,8 +7,8 @@
 //! {
 //!   "apiVersion": "drover.dev/v1alpha1",
 //!   "kind": "PlanReport",
-//!   "summary": { "files": 6, "documents": 9, "objects": 9, "ignored": 0, "errors": 0, "warnings": 0,
-//!                "checked": true },
+//!   "summary": { "files": 6, "documents": 9, "objects": 9, "ignored": 0, "ignoredFiles": 0,
+//!                "errors": 0, "warnings": 0, "checked": true },
 //!   "problems": [],
 //!   "plans": [{
 //!     "plan": { "namespace": "shop", "name": "shop" },

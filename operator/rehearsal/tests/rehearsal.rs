@@ -260,13 +260,20 @@ fn a_failback_is_rehearsed_from_where_the_failover_ended() {
 fn a_fault_that_cannot_be_is_refused() {
     // SPEC: BI-1
     for (fault, told) in [
-        ("site-loss=paris", "the plan's sites are seoul and busan"),
+        ("site-loss=paris", "no site paris"),
         ("failed-boot=db-9", "no machine db-9"),
-        ("failed-action=data/nothing", "no action nothing"),
+        ("failed-action=data/nothing", "no action data/nothing"),
     ] {
         let refused = prepare("quickstart", over(), &[fault], Assumed::default());
-        let error = refused.unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        let Error::Fault(fault) = error else {
+            panic!("{error}");
+        };
+        // Whoever slipped is told what there is.
+        let unknown = fault.unknown.unwrap();
+        assert!(told.ends_with(&unknown.name), "{unknown:?}");
+        assert!(!unknown.known.is_empty(), "{unknown:?}");
     }
 }
 

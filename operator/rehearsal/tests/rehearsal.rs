@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use drover_api::common::{SiteRole, SourceStop};
-use drover_api::{FencingMethod, Object};
+use drover_api::common::{FailoverType, SiteRole, SourceStop, Unfenced};
+use drover_api::{FencingMethod, Object, Request};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Intent, Places, Planner, Records};
@@ -16,6 +16,7 @@ use drover_rehearsal::{
     Assumed, Ended, Error, Kind, Prepared, Rehearsal, Scenario, Step, Summary, live, live_all,
 };
 use drover_world::PlanId;
+use jiff::Timestamp;
 
 /// The manifests of a folder of the examples.
 fn objects(example: &str) -> Vec<Object> {
@@ -61,6 +62,16 @@ fn prepare_of(
     faults: &[&str],
     assumed: Assumed,
 ) -> Result<Prepared, Error> {
+    prepare_asked(objects, intent, None, faults, assumed)
+}
+
+fn prepare_asked(
+    objects: &[Object],
+    intent: Intent,
+    request: Option<&Request>,
+    faults: &[&str],
+    assumed: Assumed,
+) -> Result<Prepared, Error> {
     let declared = Declared::new(objects);
     let inventories = declared_inventories(&declared);
     let (namespace, name) = declared.plans.keys().next().copied().unwrap();
@@ -79,7 +90,7 @@ fn prepare_of(
         planner: &planner,
         plan: &plan,
         intent,
-        request: None,
+        request,
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
         assumed,
     })
@@ -170,6 +181,7 @@ fn an_unplanned_failover_goes_on_without_its_source_once_that_is_fenced() {
         panic!("{:?}", life.ended);
     };
     assert!(why.contains("no fence of the source is confirmed"), "{why}");
+    assert!(life.lacks_a_fence);
 
     let mut objects = objects("quickstart");
     for object in &mut objects {
@@ -179,11 +191,35 @@ fn an_unplanned_failover_goes_on_without_its_source_once_that_is_fenced() {
     }
     let life = one(&prepare_of(&objects, lost(), &faults, Assumed::default()).unwrap());
     assert_eq!(life.ended, Ended::Up, "{:?}", life.steps);
+    assert!(!life.lacks_a_fence);
     let loss = life.rpo.unwrap();
     assert!(
         loss > Duration::ZERO && loss < Duration::from_mins(5),
         "{loss:?}"
     );
+}
+
+#[test]
+fn an_unplanned_failover_goes_on_unfenced_where_somebody_accepts_the_risk() {
+    // SPEC: RD-4, SA-2, PL-9
+    let request = Request {
+        id: "typhoon-1".to_owned(),
+        expires: Timestamp::MAX,
+        kind: FailoverType::Unplanned,
+        recovery_point: None,
+        source_stop: None,
+        unfenced: Unfenced::AcceptSplitBrain,
+        max_data_loss: None,
+    };
+    let objects = objects("quickstart");
+    // Cut off, the source runs on: that both sides serve is what was accepted.
+    for fault in ["site-loss=seoul", "partition=seoul"] {
+        let assumed = Assumed::default();
+        let prepared = prepare_asked(&objects, lost(), Some(&request), &[fault], assumed);
+        let life = one(&prepared.unwrap());
+        assert_eq!(life.ended, Ended::Up, "{fault}: {:?}", life.steps);
+        assert!(life.rto.is_some() && !life.lacks_a_fence);
+    }
 }
 
 #[test]

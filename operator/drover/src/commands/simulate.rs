@@ -4,7 +4,8 @@
 //! `objectives`, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
 //! `timeline`, the steps of the run that is shown, with seconds since its start.
 
-use drover_api::Object;
+use drover_api::common::{FailoverType, Unfenced};
+use drover_api::{Object, Request};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Authority, Places, Planner, Records, Verdict};
@@ -62,6 +63,9 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
         SimulateFormat::Html => output.data(&page(&simulation, now))?,
     }
     output.talk(&format!("{}; nothing was touched", simulation.verdict()));
+    if let Some(hint) = simulation.hint() {
+        output.talk(&format!("{} {hint}", output.talk_style().strong("hint:")));
+    }
     Ok(if simulation.is_fine() {
         Exit::Fine
     } else {
@@ -144,11 +148,13 @@ fn simulate(
         answer: arguments.answer_after,
         ..Assumed::default()
     };
+    let declared = declared.and_then(|plan| plan.object.spec.request.as_ref());
+    let request = request(arguments, declared, row.failover)?;
     let scenario = Scenario {
         planner,
         plan,
         intent,
-        request: declared.and_then(|plan| plan.object.spec.request.as_ref()),
+        request: request.as_ref(),
         faults: arguments.faults.clone(),
         assumed,
     };
@@ -160,4 +166,35 @@ fn simulate(
     let lives = live_all(&prepared, arguments.seed, arguments.runs).map_err(failed)?;
     let summary = Summary::of(&lives);
     Ok(Simulation::of(row, &report, &scenario, summary, lives))
+}
+
+/// The request that asks for the run: that of the plan where one counts, with the risk that is accepted.
+fn request(
+    arguments: &Simulate,
+    declared: Option<&Request>,
+    failover: FailoverType,
+) -> Result<Option<Request>, Failure> {
+    if !arguments.unfenced {
+        return Ok(declared.cloned());
+    }
+    if failover != FailoverType::Unplanned {
+        return Err(Failure::Refused {
+            what: "a planned failover stops its source, so there is no fence to go without"
+                .to_owned(),
+            hint: "--unfenced goes with --type Unplanned".to_owned(),
+        });
+    }
+    let bare = Request {
+        id: "rehearsal".to_owned(),
+        expires: Timestamp::MAX,
+        kind: failover,
+        recovery_point: None,
+        source_stop: None,
+        unfenced: Unfenced::default(),
+        max_data_loss: None,
+    };
+    Ok(Some(Request {
+        unfenced: Unfenced::AcceptSplitBrain,
+        ..declared.cloned().unwrap_or(bare)
+    }))
 }

@@ -5,7 +5,7 @@ mod sheet;
 
 use std::time::Duration;
 
-use drover_api::common::{Direction, FailoverType, SitePair};
+use drover_api::common::{Direction, FailoverType, SitePair, Unfenced};
 use drover_api::value::Duration as Length;
 use drover_engine::plan::PlanReport;
 use drover_rehearsal::{Ended, Rehearsal, Scenario, Step, Summary};
@@ -44,6 +44,8 @@ pub struct Simulation {
     /// The same for what was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_rpo: Option<usize>,
+    /// Runs that ended waiting for a fence of the source.
+    pub lacking_a_fence: usize,
     /// The run that is shown: the one in the middle.
     pub shown: Shown,
 }
@@ -58,6 +60,8 @@ pub struct Assumptions {
     pub answer_after: Length,
     /// The seed of the first run.
     pub seed: u64,
+    /// Whether somebody accepted that the source is not fenced.
+    pub unfenced: bool,
 }
 
 /// What is forecast, and what is aimed at.
@@ -121,7 +125,11 @@ impl Simulation {
                 spread: scenario.assumed.spread,
                 answer_after: Length::from_std(scenario.assumed.answer),
                 seed,
+                unfenced: scenario
+                    .request
+                    .is_some_and(|request| request.unfenced == Unfenced::AcceptSplitBrain),
             },
+            lacking_a_fence: lives.iter().filter(|life| life.lacks_a_fence).count(),
             forecast: Aims {
                 rto: report.makespan.clone(),
                 rto_objective,
@@ -142,6 +150,17 @@ impl Simulation {
             && met(self.within_rto)
             && met(self.within_rpo)
             && self.summary.violations.is_empty()
+    }
+
+    /// What shows more than this did, where it ended early.
+    pub fn hint(&self) -> Option<String> {
+        let source = self.sites.at(self.direction.source());
+        (self.lacking_a_fence > 0).then(|| {
+            format!(
+                "nothing fences {source}: declare `fencing` in its Site, or see with --unfenced what follows \
+                 where somebody accepts the risk of a split brain"
+            )
+        })
     }
 
     /// In one line.

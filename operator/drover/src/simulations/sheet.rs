@@ -65,6 +65,10 @@ fn facts(sheet: &mut Sheet, simulation: &Simulation) {
     for fault in &simulation.faults {
         sheet.fact("fault", Cell::of(fault, Mood::Notable));
     }
+    if assumed.unfenced {
+        let risk = "a source that could not be fenced";
+        sheet.fact("accepted", Cell::of(risk, Mood::Notable));
+    }
     let forecast = rough(&simulation.forecast.rto);
     sheet.fact("forecast", format!("RTO {forecast}"));
 }

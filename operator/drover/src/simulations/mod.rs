@@ -38,7 +38,7 @@ pub struct Simulation {
     pub forecast: Aims,
     /// What all runs say together.
     pub summary: Summary,
-    /// Runs in which the machines were up within the objective, where there is one.
+    /// Runs in which all machines were up within the objective, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_rto: Option<usize>,
     /// The same for what was lost.
@@ -107,9 +107,9 @@ impl Simulation {
         let rpo_objective = row.forecast.rpo.limit.clone();
         let within = |objective: &Option<Length>, of: fn(&Rehearsal) -> Option<Duration>| {
             let objective = objective.as_ref()?.as_std();
-            let met = lives
-                .iter()
-                .filter(|life| of(life).is_some_and(|took| took <= objective));
+            // That some machines were up in time is not what is aimed at.
+            let up = lives.iter().filter(|life| life.ended == Ended::Up);
+            let met = up.filter(|life| of(life).is_some_and(|took| took <= objective));
             Some(met.count())
         };
         let within_rto = within(&rto_objective, |life| life.rto);

@@ -1,7 +1,7 @@
 //! `drover simulate`: a run, lived through on simulated sites.
 //!
-//! For programs there is a `SimulationReport`: `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
-//! `objectives`, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
+//! For programs there is a `SimulationReport`: `at`, `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
+//! `forecast` with its `source` and the objectives, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
 //! `timeline`, the steps of the run that is shown, with seconds since its start.
 
 use drover_api::common::{FailoverType, Unfenced};
@@ -12,6 +12,7 @@ use drover_engine::plan::{Authority, Places, Planner, Records, Verdict};
 use drover_rehearsal::{Assumed, Prepared, Scenario, Summary, live_all};
 use drover_world::PlanId;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{read, refuse, shown};
 use crate::cli::{Simulate, SimulateFormat};
@@ -56,10 +57,16 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     let simulation = simulate(arguments, &planner, &plan)?;
     match arguments.format {
         SimulateFormat::Text => {
-            let sheet = simulations::sheet(&simulation);
+            let sheet = simulations::sheet(&simulation, now);
             output.data(&sheet::text(&sheet, output.data_style()))?;
         }
-        SimulateFormat::Json => output.json(&Report::new("SimulationReport", &simulation))?,
+        SimulateFormat::Json => {
+            let dated = Dated {
+                at: now,
+                simulation: &simulation,
+            };
+            output.json(&Report::new("SimulationReport", dated))?;
+        }
         SimulateFormat::Html => output.data(&page(&simulation, now))?,
     }
     output.talk(&format!("{}; nothing was touched", simulation.verdict()));
@@ -73,10 +80,17 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     })
 }
 
-/// The page says what a terminal need not: when it was, and of what.
+/// A simulation and when it was made, which is nothing that was found out.
+#[derive(Serialize)]
+struct Dated<'a> {
+    at: Timestamp,
+    #[serde(flatten)]
+    simulation: &'a Simulation,
+}
+
+/// The page says what a terminal need not: of which facts it is, and who made it.
 fn page(simulation: &Simulation, now: Timestamp) -> String {
-    let mut sheet = simulations::sheet(simulation);
-    sheet.foot("as of", Cell::at(now));
+    let mut sheet = simulations::sheet(simulation, now);
     sheet.foot("facts", Cell::name(digest::of_facts(simulation)));
     sheet.foot("drover", env!("CARGO_PKG_VERSION"));
     sheet::html(&sheet)

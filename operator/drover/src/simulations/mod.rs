@@ -5,6 +5,7 @@ mod sheet;
 
 use std::time::Duration;
 
+use drover_api::EstimateSource;
 use drover_api::common::{Direction, FailoverType, SitePair, Unfenced};
 use drover_api::value::Duration as Length;
 use drover_engine::plan::PlanReport;
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub use sheet::sheet;
 
 use crate::plans::survey::Row;
+use crate::plans::words::estimates;
 use crate::text::count;
 
 /// What a simulation says.
@@ -70,6 +72,13 @@ pub struct Assumptions {
 pub struct Aims {
     /// How long it takes by the forecast.
     pub rto: Length,
+    /// What the forecast, and with it the lengths that are drawn, are made of; nothing where no machine is
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<EstimateSource>,
+    /// The same in words.
+    #[serde(skip)]
+    pub estimates: String,
     /// How long it may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rto_objective: Option<Length>,
@@ -132,6 +141,8 @@ impl Simulation {
             lacking_a_fence: lives.iter().filter(|life| life.lacks_a_fence).count(),
             forecast: Aims {
                 rto: report.makespan.clone(),
+                source: row.forecast.rto.source,
+                estimates: estimates(&row.forecast.rto),
                 rto_objective,
                 rpo_objective,
             },

@@ -12,6 +12,7 @@ mod decisive;
 mod fault;
 mod life;
 mod looks;
+mod natural;
 mod people;
 mod prepared;
 mod stage;

@@ -137,6 +137,23 @@ fn a_planned_failover_loses_nothing_and_keeps_the_order() {
 }
 
 #[test]
+fn machines_that_begin_together_are_told_as_people_count() {
+    // SPEC: RD-4
+    let life = one(&quickstart(over(), &[]));
+    let leaves = of(&life, "web").into_iter().filter_map(|step| {
+        let Kind::Leave { machine } = &step.kind else {
+            return None;
+        };
+        Some((step.begin, machine.to_string()))
+    });
+    let leaves: Vec<_> = leaves.collect();
+    assert!(leaves.iter().all(|(begin, _)| *begin == leaves[0].0));
+    let names: Vec<_> = leaves.into_iter().map(|(_, name)| name).collect();
+    let counted: Vec<_> = (1..=10).map(|number| format!("web-{number}")).collect();
+    assert_eq!(names, counted);
+}
+
+#[test]
 fn without_chance_it_takes_what_is_forecast() {
     // SPEC: PL-5, RD-4
     let calm = Assumed {

@@ -7,10 +7,16 @@ use std::io;
 use std::path::PathBuf;
 
 use drover_engine::plan::PlanError;
+use drover_engine::problem::did_you_mean;
+use drover_rehearsal::Unknown;
 use drover_world::PlanId;
 
 use crate::files::{MAX_DEPTH, MAX_FILES, MAX_TOTAL_BYTES};
 use crate::plans::saved::NotSaved;
+use crate::text::elided;
+
+/// So many names are listed where none is near what was written: enough to see what they look like.
+const NAMES: usize = 5;
 
 /// Why a command could not be done. `Display` does not repeat its source.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +196,15 @@ pub enum Failure {
     },
 }
 
+/// Which of the names that there are was meant, or some of them.
+fn meant(unknown: &Unknown) -> String {
+    match did_you_mean(&unknown.name, unknown.known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None if unknown.known.is_empty() => "there are none".to_owned(),
+        None => format!("there are {}", elided(&unknown.known, NAMES)),
+    }
+}
+
 /// A cause that was put into words where it was met.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -235,6 +250,10 @@ impl Failure {
                 source: PlanError::NoSuchSite(_),
                 ..
             } => "give the administrator's Site manifests to the command as well",
+            Self::Rehearsal {
+                source: drover_rehearsal::Error::Fault(fault),
+                ..
+            } => return fault.unknown.as_ref().map(meant),
             _ => return None,
         };
         Some(hint.to_owned())

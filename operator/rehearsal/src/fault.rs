@@ -63,12 +63,26 @@ pub struct FaultError {
     pub text: String,
     /// What is wrong with it.
     pub why: String,
+    /// Where it names what is not there: that name, and those that could be meant.
+    pub unknown: Option<Unknown>,
+}
+
+/// A name that nothing has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// As it was written.
+    pub name: String,
+    /// The names that there are, in the order of the run.
+    pub known: Vec<String>,
 }
 
 /// What can be written, for whoever wrote something else.
 pub(crate) const FORMS: &str = "write site-loss=SITE, site-return=SITE, partition=SITE, heal=SITE, \
     slow-disks=SITE*TIMES, failed-boot=MACHINE*TIMES or failed-boot=5%, hung-shutdown=MACHINE, \
     failed-action=GROUP/ACTION*TIMES; @AFTER says when, as @2m";
+
+/// What stands after the star. Nothing that goes wrong no times goes wrong.
+const TIMES: &str = "after * stands how many times: a whole number, 1 or more";
 
 impl Fault {
     /// Whose misfortune it is, where it is that of machines.
@@ -125,6 +139,7 @@ impl FromStr for Fault {
         let wrong = |why: &str| FaultError {
             text: text.to_owned(),
             why: why.to_owned(),
+            unknown: None,
         };
         let (rest, after) = match text.rsplit_once('@') {
             Some((rest, after)) => (rest, after.parse::<Length>()),
@@ -137,7 +152,10 @@ impl FromStr for Fault {
             None => (rest, None),
         };
         let times = times.transpose();
-        let times = times.map_err(|_| wrong("after * stands how many times"))?;
+        let times = times.map_err(|_| wrong(TIMES))?;
+        if times == Some(0) {
+            return Err(wrong(TIMES));
+        }
         let what = what(kind, target, times).map_err(|why| wrong(&why))?;
         Ok(Self {
             what,
@@ -259,6 +277,10 @@ mod tests {
             "site-loss=seoul@soon",
             "failed-boot=101%",
             "failed-boot=web-1*some",
+            "failed-boot=web-1*0",
+            "failed-action=data/check*0",
+            "slow-disks=busan*0",
+            "slow-disks=busan*-1",
             "failed-action=check",
         ] {
             assert!(text.parse::<Fault>().is_err(), "{text}");

@@ -12,6 +12,7 @@ mod decisive;
 mod fault;
 mod life;
 mod looks;
+mod natural;
 mod people;
 mod prepared;
 mod stage;
@@ -27,7 +28,7 @@ use drover_engine::plan::{Intent, PlanError, Planner};
 use drover_world::{FabricError, PlanId};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-pub use fault::{Fault, FaultError, What, Who};
+pub use fault::{Fault, FaultError, Unknown, What, Who};
 pub use prepared::Prepared;
 pub use summary::{Decisive, Ending, Spread, Summary};
 pub use told::{Ended, Kind, Rehearsal, Step};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drover_api::{ActionKind, MachineRunStatus, RunCounts, RunPhase, RunRecord};
+use drover_api::{ActionKind, LeftProof, MachineRunStatus, RunCounts, RunPhase, RunRecord};
 use drover_engine::decide::{
     self, ActionId, ActionReport, Failure, MachineStep, MachineView, Places, Room, RunView,
     Standing, Wait, WaitReason,
@@ -152,6 +152,9 @@ impl Life<'_> {
             match step {
                 MachineStep::Record(journal) => {
                     self.trace.outcome(position, &journal);
+                    if journal.left == Some(LeftProof::AcceptedSplitBrain) {
+                        self.accept_split_brain(position);
+                    }
                     self.journals[position] = *journal;
                     moved = true;
                 }
@@ -161,6 +164,13 @@ impl Life<'_> {
             }
         }
         moved
+    }
+
+    /// What somebody accepted by name is nothing that must never happen.
+    fn accept_split_brain(&self, position: usize) {
+        let name = &self.prepared.actors[position].subject.primary;
+        let site = &self.prepared.sites.primary;
+        self.stage.world.accept_split_brain(site, name);
     }
 
     /// Asks for an effect, unless that was done a moment ago; whether it was asked for.
@@ -392,11 +402,17 @@ impl Life<'_> {
         let loss = losses.filter_map(|point| point.loss.as_ref()).max();
         let planned = self.prepared.shape.planned();
         let ended = self.ended(failed);
+        let lacks_a_fence = matches!(ended, Ended::Waits { .. })
+            && self
+                .waits
+                .iter()
+                .any(|wait| matches!(wait.reason, WaitReason::Fence));
         // What nobody waits for any more does not go on.
         let steps = self.trace.end(self.prepared, self.moved);
         let violations = self.stage.world.violations();
         Rehearsal {
             seed,
+            lacks_a_fence,
             ended,
             rto: self.up.and_then(since),
             rpo: if planned {

@@ -30,7 +30,7 @@ impl People {
     }
 
     /// They hear for what is waited. What only a person's acceptance of a risk would release is left alone:
-    /// that it is needed is what a rehearsal should show.
+    /// that it is needed is what a rehearsal should show. Who wants to see it accepted rehearses a request that does.
     pub fn hear(&mut self, run: &RecoveryRunSpec, waits: &[Wait], answered: Timestamp) {
         for wait in waits {
             let (action, step, missing) = match &wait.reason {

@@ -14,7 +14,7 @@ use drover_engine::plan::{Protection, Resolved, resolve};
 use drover_fabric::Subject;
 use drover_world::{Estimates, MachineId, pairs};
 
-use crate::fault::{Fault, FaultError, What, Who};
+use crate::fault::{Fault, FaultError, Unknown, What, Who};
 use crate::{Assumed, Error, Scenario};
 
 /// Epochs up to here are those of what happened before the run.
@@ -148,42 +148,43 @@ impl Prepared {
     }
 
     fn can_be(&self, fault: &Fault) -> Result<(), FaultError> {
-        let wrong = |why: String| {
-            Err(FaultError {
-                text: fault.to_string(),
-                why,
-            })
-        };
-        match &fault.what {
+        let (name, known, why) = match &fault.what {
             What::SiteLoss(site)
             | What::SiteReturn(site)
             | What::Partition(site)
             | What::Heal(site)
             | What::SlowDisks(site, _) => {
                 let SitePair { primary, secondary } = &self.sites;
-                if site != primary && site != secondary {
-                    return wrong(format!("the plan's sites are {primary} and {secondary}"));
-                }
+                let known = vec![primary.to_string(), secondary.to_string()];
+                (site.to_string(), known, "the plan has no site")
             }
             What::FailedBoot(Who::Machine(name), _) | What::HungShutdown(Who::Machine(name)) => {
-                if !self
-                    .actors
-                    .iter()
-                    .any(|actor| actor.subject.primary == *name)
-                {
-                    return wrong(format!("no machine {name} takes part in the run"));
-                }
+                let machines = self.actors.iter().map(|actor| &actor.subject.primary);
+                let known = machines.map(ToString::to_string).collect();
+                (name.to_string(), known, "the run has no machine")
             }
-            What::FailedBoot(Who::Share(_), _) | What::HungShutdown(Who::Share(_)) => {}
+            What::FailedBoot(Who::Share(_), _) | What::HungShutdown(Who::Share(_)) => return Ok(()),
             What::FailedAction { group, action, .. } => {
-                if self.find_action(group, action).is_none() {
-                    return wrong(format!(
-                        "the run has no action {action} around a group {group}"
-                    ));
-                }
+                let name = format!("{group}/{action}");
+                (name, self.action_names(), "the run has no action")
             }
+        };
+        if known.contains(&name) {
+            return Ok(());
         }
-        Ok(())
+        Err(FaultError {
+            text: fault.to_string(),
+            why: format!("{why} {name}"),
+            unknown: Some(Unknown { name, known }),
+        })
+    }
+
+    /// As they are written in a fault: `GROUP/ACTION`.
+    fn action_names(&self) -> Vec<String> {
+        let groups = &self.compiled.run.groups;
+        let all = self.actions();
+        all.map(|(id, action)| format!("{}/{}", groups[id.group].name, action.name))
+            .collect()
     }
 }
 

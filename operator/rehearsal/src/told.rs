@@ -13,6 +13,8 @@ pub struct Rehearsal {
     pub seed: u64,
     /// How the run ended.
     pub ended: Ended,
+    /// Whether it ended waiting for a fence of the source.
+    pub lacks_a_fence: bool,
     /// From the start of the run until its machines were up, where they came to be.
     pub rto: Option<Duration>,
     /// What was lost, by the machine that lost most; nothing where no machine was started.

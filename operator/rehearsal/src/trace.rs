@@ -10,6 +10,7 @@ use drover_engine::decide::{self, ActionId};
 use drover_world::Effect;
 use jiff::Timestamp;
 
+use crate::natural;
 use crate::prepared::Prepared;
 use crate::told::{Kind, Step};
 
@@ -86,7 +87,13 @@ impl Trace {
         let mut steps = Vec::new();
         let machines = &prepared.compiled.machines;
         let halves = self.leaves.into_iter().zip(self.enters);
-        for (machine, (leave, enter)) in machines.iter().zip(halves) {
+        let mut all: Vec<_> = machines.iter().zip(halves).collect();
+        for group in all.chunk_by_mut(|(one, _), (other, _)| one.group == other.group) {
+            group.sort_by(|(one, _), (other, _)| {
+                natural::compare(one.machine.name.as_str(), other.machine.name.as_str())
+            });
+        }
+        for (machine, (leave, enter)) in all {
             let (group, name) = (&machine.group, &machine.machine.name);
             let machine = || name.clone();
             let leaves = Kind::Leave { machine: machine() };
@@ -105,7 +112,7 @@ impl Trace {
             };
             steps.extend(span.clone().step(group, kind, self.begun, now));
         }
-        // Of what began together the order of the run stays.
+        // Of what began together the order of groups stays, and in a group that in which people count.
         steps.sort_by_key(|step| step.begin);
         steps
     }

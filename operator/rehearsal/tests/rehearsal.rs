@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use drover_api::common::{SiteRole, SourceStop};
-use drover_api::{FencingMethod, Object};
+use drover_api::common::{FailoverType, SiteRole, SourceStop, Unfenced};
+use drover_api::{FencingMethod, Object, Request};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Intent, Places, Planner, Records};
@@ -16,6 +16,7 @@ use drover_rehearsal::{
     Assumed, Ended, Error, Kind, Prepared, Rehearsal, Scenario, Step, Summary, live, live_all,
 };
 use drover_world::PlanId;
+use jiff::Timestamp;
 
 /// The manifests of a folder of the examples.
 fn objects(example: &str) -> Vec<Object> {
@@ -61,6 +62,16 @@ fn prepare_of(
     faults: &[&str],
     assumed: Assumed,
 ) -> Result<Prepared, Error> {
+    prepare_asked(objects, intent, None, faults, assumed)
+}
+
+fn prepare_asked(
+    objects: &[Object],
+    intent: Intent,
+    request: Option<&Request>,
+    faults: &[&str],
+    assumed: Assumed,
+) -> Result<Prepared, Error> {
     let declared = Declared::new(objects);
     let inventories = declared_inventories(&declared);
     let (namespace, name) = declared.plans.keys().next().copied().unwrap();
@@ -79,7 +90,7 @@ fn prepare_of(
         planner: &planner,
         plan: &plan,
         intent,
-        request: None,
+        request,
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
         assumed,
     })
@@ -123,6 +134,23 @@ fn a_planned_failover_loses_nothing_and_keeps_the_order() {
     assert_eq!((data.len(), web.len()), (2, 10));
     let healthy = data.iter().map(|step| step.end).max().unwrap();
     assert!(web.iter().all(|step| step.begin >= healthy));
+}
+
+#[test]
+fn machines_that_begin_together_are_told_as_people_count() {
+    // SPEC: RD-4
+    let life = one(&quickstart(over(), &[]));
+    let leaves = of(&life, "web").into_iter().filter_map(|step| {
+        let Kind::Leave { machine } = &step.kind else {
+            return None;
+        };
+        Some((step.begin, machine.to_string()))
+    });
+    let leaves: Vec<_> = leaves.collect();
+    assert!(leaves.iter().all(|(begin, _)| *begin == leaves[0].0));
+    let names: Vec<_> = leaves.into_iter().map(|(_, name)| name).collect();
+    let counted: Vec<_> = (1..=10).map(|number| format!("web-{number}")).collect();
+    assert_eq!(names, counted);
 }
 
 #[test]
@@ -170,6 +198,7 @@ fn an_unplanned_failover_goes_on_without_its_source_once_that_is_fenced() {
         panic!("{:?}", life.ended);
     };
     assert!(why.contains("no fence of the source is confirmed"), "{why}");
+    assert!(life.lacks_a_fence);
 
     let mut objects = objects("quickstart");
     for object in &mut objects {
@@ -179,11 +208,35 @@ fn an_unplanned_failover_goes_on_without_its_source_once_that_is_fenced() {
     }
     let life = one(&prepare_of(&objects, lost(), &faults, Assumed::default()).unwrap());
     assert_eq!(life.ended, Ended::Up, "{:?}", life.steps);
+    assert!(!life.lacks_a_fence);
     let loss = life.rpo.unwrap();
     assert!(
         loss > Duration::ZERO && loss < Duration::from_mins(5),
         "{loss:?}"
     );
+}
+
+#[test]
+fn an_unplanned_failover_goes_on_unfenced_where_somebody_accepts_the_risk() {
+    // SPEC: RD-4, SA-2, PL-9
+    let request = Request {
+        id: "typhoon-1".to_owned(),
+        expires: Timestamp::MAX,
+        kind: FailoverType::Unplanned,
+        recovery_point: None,
+        source_stop: None,
+        unfenced: Unfenced::AcceptSplitBrain,
+        max_data_loss: None,
+    };
+    let objects = objects("quickstart");
+    // Cut off, the source runs on: that both sides serve is what was accepted.
+    for fault in ["site-loss=seoul", "partition=seoul"] {
+        let assumed = Assumed::default();
+        let prepared = prepare_asked(&objects, lost(), Some(&request), &[fault], assumed);
+        let life = one(&prepared.unwrap());
+        assert_eq!(life.ended, Ended::Up, "{fault}: {:?}", life.steps);
+        assert!(life.rto.is_some() && !life.lacks_a_fence);
+    }
 }
 
 #[test]
@@ -260,13 +313,20 @@ fn a_failback_is_rehearsed_from_where_the_failover_ended() {
 fn a_fault_that_cannot_be_is_refused() {
     // SPEC: BI-1
     for (fault, told) in [
-        ("site-loss=paris", "the plan's sites are seoul and busan"),
+        ("site-loss=paris", "no site paris"),
         ("failed-boot=db-9", "no machine db-9"),
-        ("failed-action=data/nothing", "no action nothing"),
+        ("failed-action=data/nothing", "no action data/nothing"),
     ] {
         let refused = prepare("quickstart", over(), &[fault], Assumed::default());
-        let error = refused.unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        let Error::Fault(fault) = error else {
+            panic!("{error}");
+        };
+        // Whoever slipped is told what there is.
+        let unknown = fault.unknown.unwrap();
+        assert!(told.ends_with(&unknown.name), "{unknown:?}");
+        assert!(!unknown.known.is_empty(), "{unknown:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Input, Kind, Side};
 const SIMULATE: &str = "\
 Examples:
   drover simulate --plan shop             what a failover would be like, lived through once
-  drover simulate --plan shop --type Unplanned --fault site-loss=seoul --runs 1000
+  drover simulate --plan shop --type Unplanned --fault site-loss=seoul --unfenced --runs 1000
   drover simulate --fault failed-boot=5% --fault slow-disks=busan*4 --runs 200 --seed 7
   drover simulate --fault failed-action=data/check --answer-after 10m
   drover simulate --runs 200 --format html > rehearsal.html
@@ -56,6 +56,12 @@ pub struct Simulate {
     /// Something goes wrong; may be given several times
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
+    /// As if somebody accepted that a lost source is not fenced (AcceptSplitBrain)
+    ///
+    /// Without it an unplanned failover from a site that does not answer waits where the Site declares no
+    /// `fencing`, as a real one does.
+    #[arg(long)]
+    pub unfenced: bool,
     /// Live it through so many times
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,

@@ -1,16 +1,18 @@
 //! `drover simulate`: a run, lived through on simulated sites.
 //!
-//! For programs there is a `SimulationReport`: `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
-//! `objectives`, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
+//! For programs there is a `SimulationReport`: `at`, `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
+//! `forecast` with its `source` and the objectives, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
 //! `timeline`, the steps of the run that is shown, with seconds since its start.
 
-use drover_api::Object;
+use drover_api::common::{FailoverType, Unfenced};
+use drover_api::{Object, Request};
 use drover_engine::declared::Declared;
 use drover_engine::members::declared_inventories;
 use drover_engine::plan::{Authority, Places, Planner, Records, Verdict};
 use drover_rehearsal::{Assumed, Prepared, Scenario, Summary, live_all};
 use drover_world::PlanId;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{read, refuse, shown};
 use crate::cli::{Simulate, SimulateFormat};
@@ -55,13 +57,22 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     let simulation = simulate(arguments, &planner, &plan)?;
     match arguments.format {
         SimulateFormat::Text => {
-            let sheet = simulations::sheet(&simulation);
+            let sheet = simulations::sheet(&simulation, now);
             output.data(&sheet::text(&sheet, output.data_style()))?;
         }
-        SimulateFormat::Json => output.json(&Report::new("SimulationReport", &simulation))?,
+        SimulateFormat::Json => {
+            let dated = Dated {
+                at: now,
+                simulation: &simulation,
+            };
+            output.json(&Report::new("SimulationReport", dated))?;
+        }
         SimulateFormat::Html => output.data(&page(&simulation, now))?,
     }
     output.talk(&format!("{}; nothing was touched", simulation.verdict()));
+    if let Some(hint) = simulation.hint() {
+        output.talk(&format!("{} {hint}", output.talk_style().strong("hint:")));
+    }
     Ok(if simulation.is_fine() {
         Exit::Fine
     } else {
@@ -69,10 +80,17 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     })
 }
 
-/// The page says what a terminal need not: when it was, and of what.
+/// A simulation and when it was made, which is nothing that was found out.
+#[derive(Serialize)]
+struct Dated<'a> {
+    at: Timestamp,
+    #[serde(flatten)]
+    simulation: &'a Simulation,
+}
+
+/// The page says what a terminal need not: of which facts it is, and who made it.
 fn page(simulation: &Simulation, now: Timestamp) -> String {
-    let mut sheet = simulations::sheet(simulation);
-    sheet.foot("as of", Cell::at(now));
+    let mut sheet = simulations::sheet(simulation, now);
     sheet.foot("facts", Cell::name(digest::of_facts(simulation)));
     sheet.foot("drover", env!("CARGO_PKG_VERSION"));
     sheet::html(&sheet)
@@ -144,11 +162,13 @@ fn simulate(
         answer: arguments.answer_after,
         ..Assumed::default()
     };
+    let declared = declared.and_then(|plan| plan.object.spec.request.as_ref());
+    let request = request(arguments, declared, row.failover)?;
     let scenario = Scenario {
         planner,
         plan,
         intent,
-        request: declared.and_then(|plan| plan.object.spec.request.as_ref()),
+        request: request.as_ref(),
         faults: arguments.faults.clone(),
         assumed,
     };
@@ -160,4 +180,35 @@ fn simulate(
     let lives = live_all(&prepared, arguments.seed, arguments.runs).map_err(failed)?;
     let summary = Summary::of(&lives);
     Ok(Simulation::of(row, &report, &scenario, summary, lives))
+}
+
+/// The request that asks for the run: that of the plan where one counts, with the risk that is accepted.
+fn request(
+    arguments: &Simulate,
+    declared: Option<&Request>,
+    failover: FailoverType,
+) -> Result<Option<Request>, Failure> {
+    if !arguments.unfenced {
+        return Ok(declared.cloned());
+    }
+    if failover != FailoverType::Unplanned {
+        return Err(Failure::Refused {
+            what: "a planned failover stops its source, so there is no fence to go without"
+                .to_owned(),
+            hint: "--unfenced goes with --type Unplanned".to_owned(),
+        });
+    }
+    let bare = Request {
+        id: "rehearsal".to_owned(),
+        expires: Timestamp::MAX,
+        kind: failover,
+        recovery_point: None,
+        source_stop: None,
+        unfenced: Unfenced::default(),
+        max_data_loss: None,
+    };
+    Ok(Some(Request {
+        unfenced: Unfenced::AcceptSplitBrain,
+        ..declared.cloned().unwrap_or(bare)
+    }))
 }

@@ -277,7 +277,8 @@ fn times(row: &Row, report: &PlanReport) -> String {
     parts.join(", ")
 }
 
-fn estimates(rto: &RtoForecast) -> String {
+/// What a forecast is made of.
+pub fn estimates(rto: &RtoForecast) -> String {
     match rto.source {
         Some(EstimateSource::Fabric) => "the fabric's figures, no run is recorded".to_owned(),
         Some(EstimateSource::Recorded) => "recorded runs".to_owned(),

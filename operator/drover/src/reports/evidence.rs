@@ -45,7 +45,7 @@ use super::moments::between;
 use super::order::{self, Order};
 use super::words::is_over;
 use crate::digest;
-use gather::{decisions, failures, groups, members, phases};
+use gather::{accepted, decisions, failures, groups, members, phases};
 pub use parts::*;
 pub use sheet::{decisions as decisions_table, sheet};
 pub use timeline::timeline;
@@ -101,7 +101,7 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// The machines, by group and name.
     pub members: Vec<Member>,
-    /// The decisions of people, oldest first.
+    /// The decisions of people that were taken until the end, oldest first.
     pub decisions: Vec<Decision>,
     /// Risks that were accepted by name.
     pub accepted: AcceptedRisks,
@@ -156,8 +156,8 @@ impl Report {
             order: order::kept(run, &groups),
             groups,
             members,
-            decisions: decisions(status),
-            accepted: status.record.accepted,
+            decisions: decisions(status, ended),
+            accepted: accepted(status, ended),
             failures,
             gaps: Vec::new(),
         };

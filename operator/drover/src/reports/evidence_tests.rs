@@ -1,6 +1,6 @@
 #![cfg(test)]
 
-use drover_api::StepState;
+use drover_api::{DecisionAction, StepState};
 
 use super::*;
 use crate::reports::fixtures::{self, Found, golden};
@@ -111,6 +111,30 @@ fn who_decided_what_and_why_is_in_the_run() {
     assert_eq!(words::decided(approval), "Approve");
     assert_eq!(words::by(approval), "kim (unchecked)");
     assert_eq!(words::why(approval), "the test order arrived");
+}
+
+#[test]
+fn what_is_decided_after_the_end_changes_no_evidence() {
+    // SPEC: RD-5, PL-10
+    let first = report(&fixtures::planned());
+    let mut found = fixtures::planned();
+    let record = &mut found.run.status.as_mut().unwrap().record;
+    let commit = record.decisions.last().unwrap().clone();
+    for action in [DecisionAction::Reprotect, DecisionAction::AcceptDataLoss] {
+        let mut later = commit.clone();
+        later.action = Some(action);
+        later.at = "2026-11-20T15:00:00Z".parse().unwrap();
+        record.decisions.push(later);
+    }
+    record.accepted.data_loss = true;
+    let later = report(&found);
+    assert_eq!(later.facts_digest, first.facts_digest);
+    assert_eq!(later.decisions.len(), 3);
+    // As long as the run goes on, whatever is decided is about it.
+    found.run.status.as_mut().unwrap().record.phase = RunPhase::CommitPending;
+    let going_on = report(&found);
+    assert_eq!(going_on.decisions.len(), 5);
+    assert!(going_on.accepted.data_loss);
 }
 
 #[test]

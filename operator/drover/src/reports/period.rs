@@ -57,6 +57,10 @@ pub struct Period {
     pub since: Timestamp,
     /// And before here.
     pub until: Timestamp,
+    /// Whether that is the moment of printing, as the period is not over yet: printed again it ends here
+    /// only where that is asked for.
+    #[serde(skip)]
+    pub goes_on: bool,
     /// The plans.
     pub plans: Vec<PlanRow>,
     /// What an auditor would ask about.
@@ -181,7 +185,13 @@ pub struct Found {
 impl Period {
     /// What these say of a period. Nothing is told of the future.
     pub fn of(asked: &Asked, found: &Found) -> Self {
-        let until = asked.until.min(asked.now);
+        let goes_on = asked.until >= asked.now;
+        // Whole seconds: the moment stands in every form, and in each as it is asked for again.
+        let until = if goes_on {
+            whole_seconds(asked.now)
+        } else {
+            asked.until
+        };
         let in_period = |run: &RecoveryRun| {
             started(run).is_some_and(|began| asked.since <= began && began < until)
         };
@@ -202,6 +212,7 @@ impl Period {
             namespace: asked.namespace.clone(),
             since: asked.since,
             until,
+            goes_on,
             plans,
             gaps,
             runs,
@@ -209,6 +220,12 @@ impl Period {
         period.facts_digest = digest::of_facts(&period);
         period
     }
+}
+
+/// An instant without its fraction of a second.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    // The second of an instant is one.
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// The journals of the machines of a run.

@@ -139,6 +139,24 @@ fn nothing_is_told_of_the_future_and_the_moment_of_printing_is_no_fact() {
 }
 
 #[test]
+fn a_period_that_goes_on_says_how_it_is_printed_again() {
+    // SPEC: RD-5
+    let mut asked = november();
+    asked.now = instant("2026-11-25T09:30:15.123456789Z");
+    let first = Period::of(&asked, &found());
+    assert_eq!(first.until, instant("2026-11-25T09:30:15Z"));
+    let shown = sheet::text(&sheet(&first), Style::new(false, 80));
+    assert!(shown.contains("--until 2026-11-25T09:30:15Z"), "{shown}");
+    // And so it is.
+    asked.until = first.until;
+    asked.now = instant("2026-11-28T00:00:00.5Z");
+    let again = Period::of(&asked, &found());
+    assert_eq!(again.facts_digest, first.facts_digest);
+    let shown = sheet::text(&sheet(&again), Style::new(false, 80));
+    assert!(!shown.contains("--until"), "{shown}");
+}
+
+#[test]
 fn a_period_of_many_runs_fits_into_an_issue() {
     let mut found = found();
     let one = found.runs[0].clone();

@@ -5,7 +5,8 @@ mod sheet;
 
 use std::time::Duration;
 
-use drover_api::common::{Direction, FailoverType, SitePair};
+use drover_api::EstimateSource;
+use drover_api::common::{Direction, FailoverType, SitePair, Unfenced};
 use drover_api::value::Duration as Length;
 use drover_engine::plan::PlanReport;
 use drover_rehearsal::{Ended, Rehearsal, Scenario, Step, Summary};
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub use sheet::sheet;
 
 use crate::plans::survey::Row;
+use crate::plans::words::estimates;
 use crate::text::count;
 
 /// What a simulation says.
@@ -38,12 +40,14 @@ pub struct Simulation {
     pub forecast: Aims,
     /// What all runs say together.
     pub summary: Summary,
-    /// Runs in which the machines were up within the objective, where there is one.
+    /// Runs in which all machines were up within the objective, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_rto: Option<usize>,
     /// The same for what was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_rpo: Option<usize>,
+    /// Runs that ended waiting for a fence of the source.
+    pub lacking_a_fence: usize,
     /// The run that is shown: the one in the middle.
     pub shown: Shown,
 }
@@ -58,6 +62,8 @@ pub struct Assumptions {
     pub answer_after: Length,
     /// The seed of the first run.
     pub seed: u64,
+    /// Whether somebody accepted that the source is not fenced.
+    pub unfenced: bool,
 }
 
 /// What is forecast, and what is aimed at.
@@ -66,6 +72,13 @@ pub struct Assumptions {
 pub struct Aims {
     /// How long it takes by the forecast.
     pub rto: Length,
+    /// What the forecast, and with it the lengths that are drawn, are made of; nothing where no machine is
+    /// known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<EstimateSource>,
+    /// The same in words.
+    #[serde(skip)]
+    pub estimates: String,
     /// How long it may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rto_objective: Option<Length>,
@@ -103,9 +116,9 @@ impl Simulation {
         let rpo_objective = row.forecast.rpo.limit.clone();
         let within = |objective: &Option<Length>, of: fn(&Rehearsal) -> Option<Duration>| {
             let objective = objective.as_ref()?.as_std();
-            let met = lives
-                .iter()
-                .filter(|life| of(life).is_some_and(|took| took <= objective));
+            // That some machines were up in time is not what is aimed at.
+            let up = lives.iter().filter(|life| life.ended == Ended::Up);
+            let met = up.filter(|life| of(life).is_some_and(|took| took <= objective));
             Some(met.count())
         };
         let within_rto = within(&rto_objective, |life| life.rto);
@@ -121,9 +134,15 @@ impl Simulation {
                 spread: scenario.assumed.spread,
                 answer_after: Length::from_std(scenario.assumed.answer),
                 seed,
+                unfenced: scenario
+                    .request
+                    .is_some_and(|request| request.unfenced == Unfenced::AcceptSplitBrain),
             },
+            lacking_a_fence: lives.iter().filter(|life| life.lacks_a_fence).count(),
             forecast: Aims {
                 rto: report.makespan.clone(),
+                source: row.forecast.rto.source,
+                estimates: estimates(&row.forecast.rto),
                 rto_objective,
                 rpo_objective,
             },
@@ -142,6 +161,17 @@ impl Simulation {
             && met(self.within_rto)
             && met(self.within_rpo)
             && self.summary.violations.is_empty()
+    }
+
+    /// What shows more than this did, where it ended early.
+    pub fn hint(&self) -> Option<String> {
+        let source = self.sites.at(self.direction.source());
+        (self.lacking_a_fence > 0).then(|| {
+            format!(
+                "nothing fences {source}: declare `fencing` in its Site, or see with --unfenced what follows \
+                 where somebody accepts the risk of a split brain"
+            )
+        })
     }
 
     /// In one line.

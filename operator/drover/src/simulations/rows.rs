@@ -1,6 +1,8 @@
 //! The steps of a run in rows: a group with its machines together, or each step by itself where there are
 //! few.
 
+use std::time::Duration;
+
 use drover_rehearsal::{Kind, Step};
 
 use super::Shown;
@@ -9,9 +11,15 @@ use crate::timeline::{Bar, Look, Row, Timeline};
 /// So many steps can be looked at one by one.
 const FEW: usize = 60;
 
-/// The steps of the run that is shown; nothing where there are none.
+/// Under a clock of less than a second nothing stands apart.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// The steps of the run that is shown; nothing where none took time, as in a run that waits from its start.
 pub fn timeline(shown: &Shown) -> Option<Timeline> {
     let length = shown.timeline.iter().map(|step| step.end).max()?;
+    if length < LEAST {
+        return None;
+    }
     Some(Timeline {
         from: None,
         length,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use drover_api::value::Duration as Length;
 use drover_rehearsal::{Ended, Spread};
+use jiff::Timestamp;
 
 use super::Simulation;
 use super::rows::{step_words, timeline};
@@ -17,8 +18,8 @@ const DECISIVE: usize = 8;
 /// What must never happen is told of so often.
 const VIOLATIONS: usize = 8;
 
-/// All of it.
-pub fn sheet(simulation: &Simulation) -> Sheet {
+/// All of it, and when it was made.
+pub fn sheet(simulation: &Simulation, at: Timestamp) -> Sheet {
     let said = (heading(simulation), Mood::Plain);
     let mut sheet = Sheet::new("Rehearsal of", simulation.plan.to_string(), said);
     facts(&mut sheet, simulation);
@@ -30,6 +31,7 @@ pub fn sheet(simulation: &Simulation) -> Sheet {
         let title = format!("The run in the middle (--seed {})", simulation.shown.seed);
         sheet.section(title, Body::Timeline(timeline));
     }
+    sheet.foot("as of", Cell::at(at));
     sheet
 }
 
@@ -65,8 +67,13 @@ fn facts(sheet: &mut Sheet, simulation: &Simulation) {
     for fault in &simulation.faults {
         sheet.fact("fault", Cell::of(fault, Mood::Notable));
     }
+    if assumed.unfenced {
+        let risk = "a source that could not be fenced";
+        sheet.fact("accepted", Cell::of(risk, Mood::Notable));
+    }
     let forecast = rough(&simulation.forecast.rto);
     sheet.fact("forecast", format!("RTO {forecast}"));
+    sheet.fact("estimates", simulation.forecast.estimates.as_str());
 }
 
 fn violations(simulation: &Simulation) -> Vec<Cell> {

@@ -43,10 +43,16 @@ pub fn html(timeline: &Timeline) -> String {
 
 fn ticks(text: &mut String, timeline: &Timeline) {
     text.push_str("<div class=\"ticks\">");
+    let mut before = String::new();
     for tick in 0..=TICKS {
         let at = timeline.instant(timeline.length * tick / TICKS);
+        // Where it is short, several fall into one second.
+        if at == before {
+            continue;
+        }
         let left = 100 * tick / TICKS;
         let _ = write!(text, "<span style=\"left:{left}%\">{at}</span>");
+        before = at;
     }
     text.push_str("</div>\n");
 }

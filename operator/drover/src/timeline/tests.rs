@@ -67,5 +67,7 @@ fn nothing_that_took_no_time_divides_by_it() {
     let mut none = timeline(None);
     none.length = Duration::ZERO;
     assert!(!super::text(&none, Style::new(false, 60)).is_empty());
-    assert!(!super::html(&none).contains("NaN"));
+    let page = super::html(&none);
+    assert!(!page.contains("NaN"));
+    assert_eq!(page.matches(">0s<").count(), 1, "{page}");
 }

@@ -2,13 +2,14 @@
 //!
 //! What is said word for word stands in `tests/golden/cli/*.txt`, a [`transcript`] for each subject;
 //! what is too long or too odd for one is in [`behaviour`], [`reviewing`] and [`setting`], and [`corpus`] has a transcript for each
-//! broken manifest, [`history`] what is said of a hundred changes, [`revisions`] of what cannot be compared, [`pipelines`] runs the jobs of the examples. `DROVER_UPDATE=1 cargo test -p drover` writes all of them anew.
+//! broken manifest, [`history`] what is said of a hundred changes, [`revisions`] of what cannot be compared, [`pipelines`] runs the jobs of the examples, [`rehearsing`] lives runs through. `DROVER_UPDATE=1 cargo test -p drover` writes all of them anew.
 #![cfg(test)]
 
 mod behaviour;
 mod corpus;
 mod history;
 mod pipelines;
+mod rehearsing;
 mod reviewing;
 mod revisions;
 mod setting;

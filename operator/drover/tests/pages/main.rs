@@ -130,7 +130,7 @@ fn made() -> Vec<Page> {
         (
             "rehearsal-lost",
             "simulate examples/quickstart --format html --runs 50 --type Unplanned --fault site-loss=seoul \
-             --fault failed-boot=10%",
+             --unfenced --fault failed-boot=10%",
         ),
         ("graph-quickstart", "graph examples/quickstart --format svg"),
         ("graph-libvirt", "graph examples/libvirt --format svg"),

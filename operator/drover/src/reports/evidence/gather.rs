@@ -1,8 +1,8 @@
 //! The parts of what a run leaves behind, from its record and the journals of its machines.
 
 use drover_api::{
-    ActionState, GroupRecord, MachineRun, MachineRunStatus, RecoveryRun, RecoveryRunStatus,
-    StepRecord, StepState,
+    AcceptedRisks, ActionState, DecisionAction, DecisionEntry, DecisionOutcome, GroupRecord,
+    MachineRun, MachineRunStatus, RecoveryRun, RecoveryRunStatus, StepRecord, StepState,
 };
 use jiff::Timestamp;
 
@@ -162,10 +162,12 @@ fn steps(journal: &MachineRunStatus, released: Option<&GroupRecord>) -> Vec<Step
     .collect()
 }
 
-/// The decisions, oldest first.
-pub fn decisions(status: &RecoveryRunStatus) -> Vec<Decision> {
+/// The decisions, oldest first. What is decided on a run that is over, as that its machines are to be
+/// protected again, is about what comes next: evidence that was printed before would else change.
+pub fn decisions(status: &RecoveryRunStatus, ended: Option<Timestamp>) -> Vec<Decision> {
     let entries = status.record.decisions.iter();
     entries
+        .filter(|entry| is_timely(entry, ended))
         .map(|entry| Decision {
             name: entry.name.clone(),
             action: entry.action,
@@ -177,6 +179,31 @@ pub fn decisions(status: &RecoveryRunStatus) -> Vec<Decision> {
             at: entry.at,
         })
         .collect()
+}
+
+/// The risks that were accepted while that could mean something to the run.
+pub fn accepted(status: &RecoveryRunStatus, ended: Option<Timestamp>) -> AcceptedRisks {
+    let record = &status.record;
+    // An older Drover did not write down which risk a decision accepted: it stays on record.
+    let by = |action, timely| {
+        record.decisions.iter().any(|entry| {
+            entry.outcome == DecisionOutcome::Accepted
+                && entry.action.is_none_or(|known| known == action)
+                && is_timely(entry, ended) == timely
+        })
+    };
+    let counts = |action| by(action, true) || !by(action, false);
+    let accepted = &record.accepted;
+    AcceptedRisks {
+        data_loss: accepted.data_loss && counts(DecisionAction::AcceptDataLoss),
+        discard_target_writes: accepted.discard_target_writes
+            && counts(DecisionAction::AcceptDiscard),
+        split_brain: accepted.split_brain && counts(DecisionAction::AcceptSplitBrain),
+    }
+}
+
+fn is_timely(entry: &DecisionEntry, ended: Option<Timestamp>) -> bool {
+    ended.is_none_or(|ended| entry.at <= ended)
 }
 
 /// What failed and why.

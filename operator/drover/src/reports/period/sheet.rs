@@ -25,6 +25,10 @@ pub fn sheet(period: &Period) -> Sheet {
         evidence::decisions_table(period.runs.iter(), true),
     );
     sheet.foot("as of", Cell::at(period.as_of));
+    if period.goes_on {
+        let again = format!("--until {}", period.until);
+        sheet.foot("same again", Cell::name(again));
+    }
     sheet.foot("facts", Cell::name(&period.facts_digest));
     sheet.foot("drover", env!("CARGO_PKG_VERSION"));
     sheet.inner = period.runs.iter().map(evidence::sheet).collect();

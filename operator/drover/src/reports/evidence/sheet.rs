@@ -156,6 +156,7 @@ fn actions(report: &Report) -> Table {
         Column::short("State"),
         Column::number("Tries"),
         Column::short("Begun"),
+        Column::number("Took"),
         Column::prose("Note"),
     ];
     let mut table = Table::new("action", columns);
@@ -166,6 +167,7 @@ fn actions(report: &Report) -> Table {
             state(action),
             action.attempts.to_string().into(),
             action.since.map_or_else(Cell::none, Cell::clock),
+            took(action.took.as_ref()).into(),
             words::note(action).into(),
         ]
     };

@@ -227,7 +227,7 @@ pub fn decisions<'r>(reports: impl Iterator<Item = &'r Report>, several: bool) -
 
 fn members(report: &Report) -> Table {
     let columns = [
-        Column::text("Machine"),
+        Column::path("Machine"),
         Column::text("Group"),
         Column::short("State"),
         Column::number("Left in"),

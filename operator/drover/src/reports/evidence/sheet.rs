@@ -251,7 +251,7 @@ fn members(report: &Report) -> Table {
             took_in(member, "leave"),
             took_in(member, "enter"),
             point.map_or_else(Cell::none, |point| Cell::clock(point.at)),
-            took(point.and_then(|point| point.loss.as_ref())).into(),
+            took(words::lost(report, member).as_ref()).into(),
             member.left.map_or("-", proof).into(),
         ]);
     }

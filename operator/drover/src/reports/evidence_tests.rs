@@ -173,6 +173,63 @@ fn a_drill_says_what_came_out_of_it() {
 }
 
 #[test]
+fn a_drill_that_was_cleaned_up_says_how_many_machines_had_been_healthy() {
+    // SPEC: RD-5, FO-1
+    let report = report(&fixtures::drill());
+    let by_group: Vec<usize> = report.groups.iter().map(|group| group.healthy).collect();
+    assert_eq!(by_group, [1, 1]);
+    assert_eq!(report.machines.counts.healthy, 2);
+}
+
+#[test]
+fn an_action_says_how_long_it_took_where_that_is_on_record() {
+    // SPEC: RD-5
+    let planned = report(&fixtures::planned());
+    let took = |group: usize, action: usize| planned.groups[group].actions[action].took.clone();
+    assert_eq!(took(0, 0), Some(Duration::from_secs(9)));
+    assert_eq!(took(1, 1), Some(Duration::from_secs(206)));
+    // An older Drover wrote down its beginning alone, and says so in the words that it used.
+    let older = report(&fixtures::drill());
+    assert_eq!(older.groups[0].actions[0].took, None);
+    let json = serde_json::to_value(&older.groups[0].actions[0]).unwrap();
+    assert!(json.get("ended").is_none() && json.get("took").is_none());
+}
+
+#[test]
+fn a_planned_failover_lost_nothing_whether_or_not_that_was_measured() {
+    // SPEC: FO-2, RD-5
+    let machines = |found: &Found| {
+        let shown = text(&report(found));
+        let (_, machines) = shown.split_once("\nMachines\n").unwrap();
+        machines.to_owned()
+    };
+    let mut found = fixtures::planned();
+    let measured = machines(&found);
+    for machine in &mut found.machines {
+        let point = machine.status.as_mut().unwrap().point.as_mut();
+        point.unwrap().loss = None;
+    }
+    assert_eq!(machines(&found), measured);
+}
+
+#[test]
+fn machines_with_long_names_are_told_apart_at_a_terminal() {
+    // SPEC: RD-5
+    let mut found = fixtures::drill();
+    let one = found.machines[1].clone();
+    for number in 2..12 {
+        let mut more = one.clone();
+        more.spec.machine.name = format!("web-{number}").parse().unwrap();
+        found.machines.push(more);
+    }
+    let shown = text(&report(&found));
+    for number in 1..12 {
+        let name = format!("/web-{number} ");
+        assert_eq!(shown.matches(&name).count(), 1, "{shown}");
+    }
+}
+
+#[test]
 fn an_order_that_was_not_kept_is_told() {
     let mut found = fixtures::planned();
     assert_eq!(report(&found).order.verdict, order::Verdict::Kept);

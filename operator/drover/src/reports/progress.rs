@@ -146,7 +146,7 @@ pub struct GroupProgress {
     pub machines: u32,
     /// Of them, those that left the source.
     pub left: usize,
-    /// Of them, those that are healthy at the target.
+    /// Of them, those that are healthy at the target, or were until a drill was cleaned up.
     pub healthy: usize,
     /// Of them, those that failed.
     pub failed: usize,
@@ -179,7 +179,7 @@ pub fn groups(run: &RecoveryRun, machines: &[MachineRun]) -> Vec<GroupProgress> 
             for journal in journals {
                 let stands = standing(run, released, journal);
                 progress.left += usize::from(journal.leave.state == StepState::Done);
-                progress.healthy += usize::from(is_up(stands));
+                progress.healthy += usize::from(is_up(stands) || stood(stands, journal));
                 progress.failed += usize::from(stands == Standing::Failed);
                 least = Some(least.map_or(stands, |least| least.min(stands)));
             }
@@ -199,6 +199,11 @@ pub fn is_up(standing: Standing) -> bool {
         standing,
         Standing::Healthy | Standing::Committed | Standing::Reversed
     )
+}
+
+/// Whether a machine of a drill was healthy before what the drill made was removed, as it should be.
+fn stood(standing: Standing, journal: &MachineRunStatus) -> bool {
+    standing == Standing::CleanedUp && journal.enter.state == StepState::Done
 }
 
 /// Whether machines were released to start at the target in the present movement.

@@ -106,7 +106,7 @@ fn table(body: &mut String, table: &Table) {
 
 fn kind(column: Column) -> &'static str {
     match column.kind {
-        ColumnKind::Text => "text",
+        ColumnKind::Text | ColumnKind::Path => "text",
         ColumnKind::Short => "short",
         ColumnKind::Number => "number",
         ColumnKind::Prose => "prose",

@@ -98,6 +98,8 @@ pub struct Column {
 pub enum ColumnKind {
     /// Names, which are cut where there is no room.
     Text,
+    /// Names that differ at their end: their beginning is cut.
+    Path,
     /// Something short that is never cut.
     Short,
     /// Numbers and lengths of time.
@@ -225,6 +227,14 @@ impl Column {
             title,
             kind: ColumnKind::Text,
             wide: false,
+        }
+    }
+
+    /// Names that differ at their end.
+    pub const fn path(title: &'static str) -> Self {
+        Self {
+            kind: ColumnKind::Path,
+            ..Self::text(title)
         }
     }
 

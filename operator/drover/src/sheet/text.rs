@@ -65,6 +65,7 @@ fn column(column: &Column) -> text::Column {
     let title = column.title.to_uppercase();
     match column.kind {
         ColumnKind::Text => text::Column::text(title),
+        ColumnKind::Path => text::Column::path(title),
         ColumnKind::Short => text::Column::short(title),
         ColumnKind::Number => text::Column::number(title),
         ColumnKind::Prose => text::Column::wrapped(title),

@@ -20,6 +20,7 @@ pub struct Column {
     right: bool,
     gives_way: bool,
     wraps: bool,
+    ending: bool,
 }
 
 impl Column {
@@ -30,6 +31,15 @@ impl Column {
             right: false,
             gives_way: true,
             wraps: false,
+            ending: false,
+        }
+    }
+
+    /// Names that differ at their end, as paths do: what is cut is their beginning.
+    pub fn path(title: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            ending: true,
+            ..Self::text(title)
         }
     }
 
@@ -200,7 +210,11 @@ impl Table {
             if position > 0 {
                 line.push_str(&" ".repeat(GAP));
             }
-            let text = cut(&cell.text, *width);
+            let text = if column.ending {
+                cut_front(&cell.text, *width)
+            } else {
+                cut(&cell.text, *width)
+            };
             let padding = " ".repeat(width.saturating_sub(text.width()));
             let painted = style.in_mood(cell.mood, text);
             if column.right {
@@ -253,6 +267,23 @@ fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The end of a text in at most so many columns; a `…` says that something stood before it.
+fn cut_front(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut begin = text.len();
+    let mut used = 1;
+    for (position, each) in text.char_indices().rev() {
+        used += each.width().unwrap_or_default();
+        if used > width {
+            break;
+        }
+        begin = position;
+    }
+    format!("…{}", &text[begin..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +317,17 @@ mod tests {
         assert_eq!(
             table().render(Style::new(false, 1), ""),
             "WAVE  GROUP     AT\n   1  database  5s\n  10  웹 서버…  1m\n"
+        );
+    }
+
+    #[test]
+    fn names_that_differ_at_their_end_keep_it() {
+        let mut table = Table::new([Column::path("MACHINE"), Column::short("AT")]);
+        table.row(vec!["shop-web/web-10".into(), "5s".into()]);
+        table.row(vec!["가게/db-1".into(), "1m".into()]);
+        assert_eq!(
+            table.render(Style::new(false, 14), ""),
+            "MACHINE     AT\n…eb/web-10  5s\n가게/db-1   1m\n"
         );
     }
 

@@ -88,6 +88,8 @@ fn advance_one(draft: &mut Draft<'_>, id: ActionId, action: &Action) -> ActionSt
     let (attempt, current) = (state.attempts, state.state);
     if current == ActionState::Running {
         note(draft, id, action, attempt);
+    } else {
+        state.ended = Some(now);
     }
     current
 }

@@ -133,6 +133,7 @@ fn retry_failed_actions(draft: &mut Draft<'_>) {
                     state.state = ActionState::Pending;
                     state.attempts = 0;
                     state.since = None;
+                    state.ended = None;
                 }
             }
         }

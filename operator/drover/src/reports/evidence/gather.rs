@@ -97,6 +97,11 @@ fn actions(group: &drover_api::RunGroup, released: &GroupRecord) -> Vec<Action> 
                 state: state.state,
                 attempts: state.attempts,
                 since: state.since,
+                ended: state.ended,
+                took: state
+                    .since
+                    .zip(state.ended)
+                    .map(|(from, to)| between(from, to)),
                 approved_by: state.approved_by,
                 error: state.error,
             });

@@ -195,6 +195,12 @@ pub struct Action {
     pub attempts: u32,
     /// When the last attempt began.
     pub since: Option<Timestamp>,
+    /// When it succeeded or failed for good; not told where that is not on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// From the one to the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<Duration>,
     /// Who approved it.
     pub approved_by: Vec<String>,
     /// The last error.

@@ -156,6 +156,7 @@ fn actions(report: &Report) -> Table {
         Column::short("State"),
         Column::number("Tries"),
         Column::short("Begun"),
+        Column::number("Took"),
         Column::prose("Note"),
     ];
     let mut table = Table::new("action", columns);
@@ -166,6 +167,7 @@ fn actions(report: &Report) -> Table {
             state(action),
             action.attempts.to_string().into(),
             action.since.map_or_else(Cell::none, Cell::clock),
+            took(action.took.as_ref()).into(),
             words::note(action).into(),
         ]
     };
@@ -225,7 +227,7 @@ pub fn decisions<'r>(reports: impl Iterator<Item = &'r Report>, several: bool) -
 
 fn members(report: &Report) -> Table {
     let columns = [
-        Column::text("Machine"),
+        Column::path("Machine"),
         Column::text("Group"),
         Column::short("State"),
         Column::number("Left in"),
@@ -249,7 +251,7 @@ fn members(report: &Report) -> Table {
             took_in(member, "leave"),
             took_in(member, "enter"),
             point.map_or_else(Cell::none, |point| Cell::clock(point.at)),
-            took(point.and_then(|point| point.loss.as_ref())).into(),
+            took(words::lost(report, member).as_ref()).into(),
             member.left.map_or("-", proof).into(),
         ]);
     }

@@ -44,10 +44,10 @@ fn row(group: &Group, since: &impl Fn(Timestamp) -> Duration, to: Timestamp) -> 
             "manual" => Look::Asks,
             _ => Look::Acts,
         };
-        // Only when the last attempt began is on record.
+        // Of the attempts only the last is on record, and of older runs not when it ended.
         if let Some(begun) = action.since {
             let failed = action.state == ActionState::Failed;
-            bars.push(bar(look, begun, None, failed));
+            bars.push(bar(look, begun, action.ended, failed));
         }
     }
     Row {
@@ -62,7 +62,8 @@ fn span(report: &Report) -> Option<(Timestamp, Timestamp)> {
     for group in &report.groups {
         moments.extend([group.leave.released, group.leave.done]);
         moments.extend([group.enter.released, group.enter.done]);
-        moments.extend(group.actions.iter().map(|action| action.since));
+        let actions = group.actions.iter();
+        moments.extend(actions.flat_map(|action| [action.since, action.ended]));
     }
     let moments: Vec<Timestamp> = moments.into_iter().flatten().collect();
     let from = moments.iter().min().copied()?;

@@ -1,9 +1,10 @@
 //! What the evidence of a run says, in words.
 
+use drover_api::common::RunKind;
 use drover_api::value::Duration;
-use drover_api::{ActionState, DrillResult};
+use drover_api::{ActionState, DrillResult, LeftProof, StepState};
 
-use super::{Action, Decision, Measure, Report, Verdict};
+use super::{Action, Decision, Measure, Member, Report, Verdict};
 use crate::reports::moments::rough;
 use crate::reports::order;
 use crate::text::Mood;
@@ -68,6 +69,20 @@ pub fn met(measure: &Measure) -> Mood {
 /// How long something took.
 pub fn took(duration: Option<&Duration>) -> String {
     duration.map_or_else(|| "-".to_owned(), rough)
+}
+
+/// What a machine lost. Of one that a planned failover brought over all changes had arrived, whether or
+/// not that was measured.
+pub fn lost(report: &Report, member: &Member) -> Option<Duration> {
+    let measured = member.point.as_ref().and_then(|point| point.loss.clone());
+    let entered = member
+        .steps
+        .iter()
+        .any(|step| step.step == "enter" && step.state == StepState::Done);
+    let synced = report.what.kind == RunKind::PlannedFailover
+        && member.left == Some(LeftProof::Synced)
+        && entered;
+    measured.or(synced.then_some(Duration::ZERO))
 }
 
 /// Whether the order was kept.

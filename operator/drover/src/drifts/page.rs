@@ -50,7 +50,7 @@ fn summary(body: &mut String, sections: &[Section<'_>]) {
     }
     body.push_str("<h2>In short</h2><table><tr><th>Of</th>");
     for severity in LEVELS {
-        let _ = write!(body, "<th class=\"n\">{}</th>", level(severity));
+        let _ = write!(body, "<th class=\"number\">{}</th>", level(severity));
     }
     body.push_str("</tr>");
     for (number, section) in sections.iter().enumerate() {
@@ -63,7 +63,7 @@ fn summary(body: &mut String, sections: &[Section<'_>]) {
         for severity in LEVELS {
             let _ = write!(
                 body,
-                "<td class=\"n\">{}</td>",
+                "<td class=\"number\">{}</td>",
                 thousands(counts.at(severity))
             );
         }
@@ -96,7 +96,7 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
     let _ = write!(
         body,
         "<section class=\"drift {class}\"><h3>{:?} <span class=\"level\">{}</span></h3><p>{}.</p>\
-         <table><tr><th>Of</th><th>Since (UTC)</th><th class=\"n\">For</th><th>What</th></tr>",
+         <table><tr><th>Of</th><th>Since (UTC)</th><th class=\"number\">For</th><th>What</th></tr>",
         of.kind,
         level(of.severity),
         capital(of.meaning)
@@ -104,7 +104,7 @@ fn of_kind(body: &mut String, of: &OfKind<'_>, report: &Report) {
     for finding in of.findings.iter().take(MOST_ROWS) {
         let _ = write!(
             body,
-            "<tr><td>{}</td><td class=\"when\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td class=\"short\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>",
             xml(finding.subject.shown()),
             full(finding.since),
             ago(finding.since, report.at),

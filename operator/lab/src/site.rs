@@ -198,6 +198,26 @@ impl Site {
         self.wait_until_ready()
     }
 
+    /// Starts its `libvirtd` again where that ended by itself, as systemd does on a host; whether it had. One
+    /// that was killed here stays dead.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer then.
+    pub fn restart_crashed_libvirtd(&self) -> Result<bool, Error> {
+        let crashed = match &*self.lock() {
+            Some(power) => {
+                let libvirtd = power.libvirtd.as_ref();
+                libvirtd.is_some_and(|libvirtd| power.signal(libvirtd, "0").is_err())
+            }
+            None => false,
+        };
+        if crashed {
+            self.start_libvirtd_again()?;
+        }
+        Ok(crashed)
+    }
+
     /// From now on its `libvirtd` says nothing, and who asks it waits, as for a host that cannot be reached;
     /// guests go on.
     ///

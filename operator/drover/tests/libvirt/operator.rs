@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use crate::lab::{Movers, PATIENCE, output};
 
+/// How often it is looked whether a `libvirtd` has died.
+const MENDED: Duration = Duration::from_secs(5);
+
 pub struct Operator {
     up: Child,
     folder: TempDir,
@@ -75,7 +78,9 @@ impl Operator {
     /// Waits until runs are so far, all of them.
     #[track_caller]
     pub fn until_phase(&self, names: &[String], phase: &str) {
+        let mut looked = Instant::now();
         Self::until(&format!("{names:?} are {phase}"), || {
+            self.mend(&mut looked);
             let runs = self.get("recoveryruns");
             let so = |name: &String| runs.iter().any(|run| is_in(run, name, phase));
             names.iter().all(so)
@@ -85,11 +90,27 @@ impl Operator {
     /// Waits until so many machines are protected, and all of them.
     #[track_caller]
     pub fn until_protected(&self, count: usize) {
+        let mut looked = Instant::now();
         Self::until("everything is protected", || {
+            self.mend(&mut looked);
             let all = self.get("protectedmachines");
             let protected = |one: &&Value| one["status"]["phase"] == "Protected";
             all.len() == count && all.iter().filter(protected).count() == count
         });
+    }
+
+    /// Now and then `libvirtd` 9.0 dies when a guest does in the middle of a backup; systemd would start it again.
+    fn mend(&self, looked: &mut Instant) {
+        if looked.elapsed() < MENDED {
+            return;
+        }
+        *looked = Instant::now();
+        for side in Side::ALL {
+            // A site may be lost just now.
+            if let Ok(true) = self.movers.site(side).restart_crashed_libvirtd() {
+                eprintln!("libvirtd of the {} site had died by itself", side.name());
+            }
+        }
     }
 
     fn drover(&self, arguments: &[&str]) -> Command {

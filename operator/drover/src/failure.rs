@@ -253,7 +253,7 @@ impl Failure {
             Self::Rehearsal {
                 source: drover_rehearsal::Error::Fault(fault),
                 ..
-            } => return fault.unknown.as_ref().map(meant),
+            } => return fault.unknown.as_deref().map(meant),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -64,7 +64,7 @@ pub struct FaultError {
     /// What is wrong with it.
     pub why: String,
     /// Where it names what is not there: that name, and those that could be meant.
-    pub unknown: Option<Unknown>,
+    pub unknown: Option<Box<Unknown>>,
 }
 
 /// A name that nothing has.

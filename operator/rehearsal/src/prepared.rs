@@ -175,7 +175,7 @@ impl Prepared {
         Err(FaultError {
             text: fault.to_string(),
             why: format!("{why} {name}"),
-            unknown: Some(Unknown { name, known }),
+            unknown: Some(Box::new(Unknown { name, known })),
         })
     }
 

@@ -56,7 +56,7 @@ pub struct Simulate {
     /// Something goes wrong; may be given several times
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
-    /// As if somebody accepted that a lost source is not fenced (AcceptSplitBrain)
+    /// As if somebody accepted the risk that a lost source is not fenced
     ///
     /// Without it an unplanned failover from a site that does not answer waits where the Site declares no
     /// `fencing`, as a real one does.

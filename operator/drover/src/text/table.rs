@@ -18,9 +18,20 @@ const MOST_LINES: usize = 4;
 pub struct Column {
     title: Cow<'static, str>,
     right: bool,
-    gives_way: bool,
-    wraps: bool,
-    ending: bool,
+    narrow: Narrow,
+}
+
+/// What becomes of the text of a column when the line is too short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Narrow {
+    /// It stays whole.
+    Keeps,
+    /// Its end is cut.
+    CutsEnd,
+    /// Its beginning is cut.
+    CutsFront,
+    /// It goes on in the next line.
+    Wraps,
 }
 
 impl Column {
@@ -29,16 +40,14 @@ impl Column {
         Self {
             title: title.into(),
             right: false,
-            gives_way: true,
-            wraps: false,
-            ending: false,
+            narrow: Narrow::CutsEnd,
         }
     }
 
     /// Names that differ at their end, as paths do: what is cut is their beginning.
     pub fn path(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            ending: true,
+            narrow: Narrow::CutsFront,
             ..Self::text(title)
         }
     }
@@ -46,7 +55,7 @@ impl Column {
     /// Text that goes on in the next line when this one is too short.
     pub fn wrapped(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            wraps: true,
+            narrow: Narrow::Wraps,
             ..Self::text(title)
         }
     }
@@ -54,7 +63,7 @@ impl Column {
     /// Something short that is never cut.
     pub fn short(title: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            gives_way: false,
+            narrow: Narrow::Keeps,
             ..Self::text(title)
         }
     }
@@ -158,7 +167,8 @@ impl Table {
     fn folded(&self, row: &[Cell], widths: &[usize]) -> Vec<Vec<Cell>> {
         let mut lines = vec![vec![Cell::default(); row.len()]];
         for (column, cell) in row.iter().enumerate() {
-            let wraps = self.columns.get(column).is_some_and(|each| each.wraps);
+            let of = self.columns.get(column);
+            let wraps = of.is_some_and(|of| of.narrow == Narrow::Wraps);
             let parts = if wraps {
                 parts(&cell.text, widths[column])
             } else {
@@ -194,7 +204,7 @@ impl Table {
             let yielding = widths
                 .iter_mut()
                 .zip(&self.columns)
-                .filter(|(width, column)| column.gives_way && **width > LEAST)
+                .filter(|(width, column)| column.narrow != Narrow::Keeps && **width > LEAST)
                 .max_by_key(|(width, _)| **width);
             let Some((width, _)) = yielding else { break };
             *width -= 1;
@@ -210,7 +220,7 @@ impl Table {
             if position > 0 {
                 line.push_str(&" ".repeat(GAP));
             }
-            let text = if column.ending {
+            let text = if column.narrow == Narrow::CutsFront {
                 cut_front(&cell.text, *width)
             } else {
                 cut(&cell.text, *width)

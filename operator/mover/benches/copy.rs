@@ -1,7 +1,7 @@
 //! The first copy of a disk, beside `nbdcopy`: 1.5 GiB of data in 6 GiB, from one `qemu-nbd` to another, in
 //! turns, five times each.
 //!
-//!     cargo bench -p drover-mover --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N] [--connections N] [--turns N]
+//!     cargo bench -p drover-mover --bench copy -- [--folder FOLDER] [--request BYTES] [--in-flight N] [--turns N]
 //!
 //! The images go to the folder, or to the temporary one: 5 GiB have to be free there. Both tools flush, both
 //! are told that the target is empty, and the time of starting the process is in both figures. Beside how long
@@ -23,7 +23,6 @@ const SIZE: u64 = 6 << 30;
 const RUN: u64 = 4 << 20;
 const EVERY: u64 = 16 << 20;
 const TURNS: usize = 5;
-const CONNECTIONS: usize = 4;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -32,34 +31,37 @@ fn main() {
         target: TargetState::Fresh,
         ..Options::default()
     };
-    let (mut sockets, mut turns, mut connections) = (Vec::new(), TURNS, CONNECTIONS);
+    let (mut sockets, mut turns) = (Vec::new(), TURNS);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--folder" => folder = arguments.next().unwrap().into(),
             "--request" => options.request = arguments.next().unwrap().parse().unwrap(),
             "--turns" => turns = arguments.next().unwrap().parse().unwrap(),
             "--in-flight" => options.in_flight = arguments.next().unwrap().parse().unwrap(),
-            "--connections" => connections = arguments.next().unwrap().parse().unwrap(),
             "--copy" => sockets.extend(arguments.by_ref().take(2).map(PathBuf::from)),
             _ => {}
         }
     }
     match &sockets[..] {
-        [source, target] => copy([source, target], options, connections),
-        _ => measure(&folder, options, connections, turns),
+        [source, target] => copy(source, target, options),
+        _ => measure(&folder, options, turns),
     }
 }
 
 /// The copy itself, in a process of its own so that its memory can be told.
-fn copy([source, target]: [&Path; 2], options: Options, connections: usize) {
+fn copy(source: &Path, target: &Path, options: Options) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     let copied = runtime.block_on(async {
-        let source = connect(source, "base:allocation", connections).await;
-        let target = connect(target, "base:allocation", connections).await;
+        let wishes = Wishes::new("").context("base:allocation");
+        let source = Client::connect(&Address::Unix(source.into()), &wishes)
+            .await
+            .unwrap();
+        let target = Address::Unix(target.into());
+        let target = Client::connect(&target, &Wishes::new("")).await.unwrap();
         let mover = Transfer::new(&source, &target, options).unwrap();
         mover.full().await.unwrap()
     });
@@ -71,19 +73,7 @@ fn copy([source, target]: [&Path; 2], options: Options, connections: usize) {
     println!("    {} MiB read, {peak}", copied.read >> 20);
 }
 
-async fn connect(socket: &Path, context: &str, connections: usize) -> Client {
-    let (address, wishes) = (Address::Unix(socket.into()), Wishes::new(""));
-    let mut client = Client::connect(&address, &wishes.clone().context(context))
-        .await
-        .unwrap();
-    for _ in 1..connections {
-        let more = Client::connect(&address, &wishes).await.unwrap();
-        client.join(more).unwrap();
-    }
-    client
-}
-
-fn measure(folder: &Path, options: Options, connections: usize, turns: usize) {
+fn measure(folder: &Path, options: Options, turns: usize) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let image = source_image(folder.path());
     let socket = folder.path().join("source.sock");
@@ -94,7 +84,6 @@ fn measure(folder: &Path, options: Options, connections: usize, turns: usize) {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--request", &options.request.to_string()]);
             command.args(["--in-flight", &options.in_flight.to_string()]);
-            command.args(["--connections", &connections.to_string()]);
             command.arg("--copy").arg(&socket).arg(target);
             command
         }));
@@ -112,7 +101,7 @@ fn measure(folder: &Path, options: Options, connections: usize, turns: usize) {
     }
     stop(source);
     println!(
-        "request {} KiB, {} in flight, {connections} connections to each server",
+        "request {} KiB, {} in flight",
         options.request >> 10,
         options.in_flight
     );

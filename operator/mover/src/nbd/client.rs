@@ -1,7 +1,6 @@
-//! An export that is connected to.
+//! One connection to an export.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,22 +18,13 @@ use super::wire::{Command, FLAG_DONT_FRAGMENT, FLAG_NO_HOLE, Request};
 /// How many requests wait to be sent: who asks faster than the server reads is held up.
 const QUEUE: usize = 32;
 
-/// An export that is connected to, once or [several times](Self::join); any number of requests at once.
+/// One connection to an export; any number of requests at once.
 ///
 /// A request whose future is dropped is not waited for any more, which is not to say that it has no effect.
 /// When the client is dropped the server is told that nothing more comes.
 #[derive(Debug)]
 pub struct Client {
     export: Export,
-    first: Lane,
-    others: Vec<Lane>,
-    /// How often a lane was chosen.
-    turns: AtomicUsize,
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Lane {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Outgoing>,
     task: JoinHandle<()>,
@@ -89,33 +79,10 @@ impl Client {
         let driven = driver::drive(stream, Arc::clone(&shared), requests, wishes.patience);
         Self {
             export,
-            first: Lane {
-                shared,
-                queue,
-                task: tokio::spawn(driven),
-            },
-            others: Vec::new(),
-            turns: AtomicUsize::new(0),
+            shared,
+            queue,
+            task: tokio::spawn(driven),
         }
-    }
-
-    /// Whether more connections to the same export can take part: what one flushes is what all wrote.
-    pub fn can_join(&self) -> bool {
-        self.export.multi_conn()
-    }
-
-    /// What is read and written goes over this connection as well from now on. Data then wait for each other
-    /// less: a socket holds little.
-    ///
-    /// # Errors
-    /// When it is a connection to another export, or the server does not allow it.
-    pub fn join(&mut self, other: Self) -> Result<(), NbdError> {
-        if !self.export.is_same(&other.export) || !self.can_join() {
-            return Err(NbdError::Lacks("several connections to this export"));
-        }
-        self.others.push(other.first);
-        self.others.extend(other.others);
-        Ok(())
     }
 
     /// What was agreed on.
@@ -248,13 +215,10 @@ impl Client {
     /// Takes leave, and waits until the server has hung up: from then on nothing that was asked for over this
     /// connection takes effect any more. A copy that was given up is tried again only after that.
     pub async fn disconnect(self) {
-        let lanes = self.others.into_iter().chain([self.first]);
-        // All hear of it before any is waited for.
-        let tasks: Vec<_> = lanes.map(|lane| lane.task).collect();
-        for task in tasks {
-            // That the task ended is all there is to know.
-            let _ = task.await;
-        }
+        let Self { queue, task, .. } = self;
+        drop(queue);
+        // That the task ended is all there is to know.
+        let _ = task.await;
     }
 
     fn check_writable(&self) -> Result<(), NbdError> {
@@ -275,6 +239,8 @@ impl Client {
         asked.await.map(drop)
     }
 
+    /// Between being waited for and being sent nothing is awaited: a request is cancelled before or after,
+    /// never half.
     async fn ask(
         &self,
         command: Command,
@@ -283,38 +249,18 @@ impl Client {
         payload: Bytes,
         buffer: BytesMut,
     ) -> Result<Outcome, NbdError> {
-        let (pending, answer) = Pending::new(command, range, buffer);
-        let lane = self.lane(command);
-        lane.send(pending, flags, payload).await?;
-        answer.await.unwrap_or_else(|_| Err(lane.shared.cause()))
-    }
-
-    /// Data take turns; all else goes the first way, which alone agreed on contexts.
-    fn lane(&self, command: Command) -> &Lane {
-        if !matches!(command, Command::Read | Command::Write) {
-            return &self.first;
-        }
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
-        self.others.get(turn).unwrap_or(&self.first)
-    }
-}
-
-impl Lane {
-    /// Between being waited for and being sent nothing is awaited: a request is cancelled before or after,
-    /// never half.
-    async fn send(&self, pending: Pending, flags: u16, payload: Bytes) -> Result<(), NbdError> {
         let Ok(permit) = self.queue.reserve().await else {
             return Err(self.shared.cause());
         };
-        let (command, offset, length) = (pending.command, pending.offset, pending.length);
+        let (pending, answer) = Pending::new(command, range, buffer);
         let request = Request {
             command,
             flags,
             cookie: self.shared.register(pending)?,
-            offset,
-            length,
+            offset: range.0,
+            length: range.1,
         };
         permit.send(Outgoing { request, payload });
-        Ok(())
+        answer.await.unwrap_or_else(|_| Err(self.shared.cause()))
     }
 }

@@ -98,12 +98,6 @@ impl Export {
         self.flags & (1 << 8) != 0
     }
 
-    /// Whether this describes one export as the other does; contexts are each connection's own.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let told = |export: &Self| (export.size, export.flags, export.least, export.most);
-        told(self) == told(other) && self.structured == other.structured
-    }
-
     /// What requests must be aligned to, in bytes: a power of two.
     pub fn least_block(&self) -> u32 {
         self.least

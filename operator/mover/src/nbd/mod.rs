@@ -1,4 +1,4 @@
-//! A client of the NBD protocol: one connection or several, many requests at once.
+//! A client of the NBD protocol: one connection, many requests at once.
 //!
 //! A server is a stranger. Every length that it sends is held against what was asked for and against the
 //! size of the export before anything is allocated; a server that breaks the protocol, dies or falls silent

@@ -57,10 +57,10 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub command: Command,
-    pub offset: u64,
     pub length: u32,
     /// What was read so far; capacity for all of it is there.
     pub buffer: BytesMut,
+    offset: u64,
     /// What the chunks covered so far, by where it begins.
     covered: BTreeMap<u32, u32>,
     hole: bool,
@@ -82,9 +82,9 @@ impl Pending {
         let (answer, receiver) = oneshot::channel();
         let pending = Self {
             command,
-            offset,
             length,
             buffer,
+            offset,
             covered: BTreeMap::new(),
             hole: false,
             status: Vec::new(),

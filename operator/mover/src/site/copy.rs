@@ -14,8 +14,6 @@ use crate::nbd::{Client, Wishes};
 use crate::transfer::{Copied, Dirty, Options, Progress, TargetState, Throttle, Transfer};
 
 const ALLOCATION: &str = "base:allocation";
-/// Beside the first, at either side. One socket holds 200 KiB, and who fills it waits for who empties it.
-const MORE_CONNECTIONS: usize = 3;
 
 /// Where disks are lent.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +51,9 @@ impl DiskCopy<'_> {
     /// Brings the disk over, and says how far it is. When this returns well the file is complete.
     pub async fn run(&self, say: impl Fn(Progress)) -> Result<Brought, FabricError> {
         let served = Served::writable(self.into, &self.socket).await?;
-        let (source, traffic) = self.source().await?;
-        let target = self.target(&served).await?;
+        let wishes = Wishes::new("").context(ALLOCATION);
+        let target = Client::connect(&served.address(), &wishes).await?;
+        let (source, traffic) = self.from.enter(&self.disk.target, &self.wishes()).await?;
         let copied = self.between(&source, &target, say).await;
         // What failed is tried again, and nothing may arrive late then.
         source.disconnect().await;
@@ -62,43 +61,8 @@ impl DiskCopy<'_> {
         served.end().await?;
         Ok(Brought {
             copied: copied?,
-            travelled: traffic.iter().map(|traffic| traffic.travelled()).sum(),
+            travelled: traffic.travelled(),
         })
-    }
-
-    /// What travels may be all of a disk then, and that is worth more connections than one.
-    fn more_connections(&self) -> usize {
-        match self.rung {
-            Rung::Full | Rung::Compare => MORE_CONNECTIONS,
-            Rung::Changes | Rung::Union => 0,
-        }
-    }
-
-    async fn source(&self) -> Result<(Client, Vec<Arc<Traffic>>), FabricError> {
-        let (mut client, traffic) = self.from.enter(&self.disk.target, &self.wishes()).await?;
-        let mut all = vec![traffic];
-        for _ in 0..self.more_connections() {
-            if !client.can_join() {
-                break;
-            }
-            let wishes = Wishes::new(self.disk.export.clone());
-            let (more, traffic) = self.from.enter(&self.disk.target, &wishes).await?;
-            client.join(more)?;
-            all.push(traffic);
-        }
-        Ok((client, all))
-    }
-
-    async fn target(&self, served: &Served) -> Result<Client, FabricError> {
-        let (address, wishes) = (served.address(), Wishes::new(""));
-        let mut client = Client::connect(&address, &wishes.clone().context(ALLOCATION)).await?;
-        for _ in 0..self.more_connections() {
-            if !client.can_join() {
-                break;
-            }
-            client.join(Client::connect(&address, &wishes).await?)?;
-        }
-        Ok(client)
     }
 
     fn wishes(&self) -> Wishes {

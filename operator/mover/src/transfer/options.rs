@@ -33,9 +33,8 @@ pub enum TargetState {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            // Many small ones: whoever fills a socket and whoever empties it then seldom wait for each other.
-            request: 256 << 10,
-            in_flight: 32,
+            request: 1 << 20,
+            in_flight: 8,
             target: TargetState::Unknown,
             zeroes: Zeroes::MayUnmap,
         }

@@ -120,16 +120,6 @@ impl Server {
         Client::connect(&self.address, &wish).await.unwrap()
     }
 
-    /// With three connections more.
-    pub async fn wide_client(&self, contexts: &[&str]) -> Client {
-        let mut client = self.client(contexts).await;
-        for _ in 0..3 {
-            assert!(client.can_join());
-            client.join(self.client(&[]).await).unwrap();
-        }
-        client
-    }
-
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

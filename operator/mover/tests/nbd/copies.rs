@@ -40,43 +40,6 @@ async fn a_sparse_disk_is_copied_and_what_it_does_not_hold_is_not() {
 }
 
 #[tokio::test]
-async fn several_connections_bring_what_one_does() {
-    let bench = Bench::new();
-    let (from, to) = (bench.image("from", SIZE), bench.image("to", SIZE));
-    qemu_io(&from, &PATTERNS);
-    qemu_io(&to, &["write -P 99 0 64M"]);
-    {
-        let (source, target) = (source(&from, &[]), target(&to));
-        let source = source.wide_client(&[ALLOCATION]).await;
-        let target = target.wide_client(&[ALLOCATION]).await;
-        let options = Options {
-            request: 64 << 10,
-            ..Options::default()
-        };
-        let transfer = Transfer::new(&source, &target, options).unwrap();
-        let copied = transfer.full().await.unwrap();
-        assert_eq!(copied.written + copied.zeroed, SIZE);
-        // Compared over all of them, too.
-        let again = Transfer::new(&source, &target, options).unwrap();
-        assert_eq!(again.resync().await.unwrap().differing, 0);
-        source.disconnect().await;
-        target.disconnect().await;
-    }
-    assert!(equal(&from, &to));
-}
-
-#[tokio::test]
-async fn connections_to_another_export_do_not_join() {
-    let bench = Bench::new();
-    let (one, other) = (bench.image("one", SIZE), bench.image("other", 2 * SIZE));
-    let (one, other) = (source(&one, &[]), source(&other, &[]));
-    let mut client = one.client(&[]).await;
-    let refused = client.join(other.client(&[]).await);
-    assert!(matches!(refused, Err(NbdError::Lacks(_))), "{refused:?}");
-    client.join(one.client(&[]).await).unwrap();
-}
-
-#[tokio::test]
 async fn what_the_target_held_before_is_gone() {
     for zeroes in [Zeroes::MayUnmap, Zeroes::Allocate] {
         let bench = Bench::new();

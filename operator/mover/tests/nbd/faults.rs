@@ -21,7 +21,7 @@ async fn killed(which: Side) {
     let memory = [&SLOW[..1], &["memory", "256M"], &SLOW[1..]].concat();
     let mut from = bench.nbdkit("from", &pattern);
     let mut to = bench.nbdkit("to", &memory);
-    let (source, target) = (from.wide_client(&[]).await, to.wide_client(&[]).await);
+    let (source, target) = (from.client(&[]).await, to.client(&[]).await);
     let mover = Transfer::new(&source, &target, options()).unwrap();
     let mut progress = mover.progress();
     let kill = async {

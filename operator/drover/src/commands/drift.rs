@@ -1,8 +1,8 @@
 //! `drover drift`: where what is differs from what is declared (RD-2).
 //!
 //! For programs there is a `DriftReport`: `at`, `digest`, `counts` by severity, `plans` with their `findings`,
-//! `withoutPlan`, `sites`, `notJudged` and `operatorSeen`. Each finding has `severity`, `kind`, `subject`, `since`, `message`,
-//! `meaning` and `remedy`.
+//! `withoutPlan`, `sites`, `notJudged` and `operatorSeen`. Each finding has `severity`, `kind`, `subject`,
+//! `since`, `message`, `meaning` and `remedy`.
 
 use drover_engine::drift;
 use drover_world::PlanId;
@@ -31,8 +31,7 @@ pub fn run(arguments: &Drift, output: &mut Output) -> Result<Exit, Failure> {
         let everywhere =
             arguments.all_namespaces || arguments.plans.iter().any(|name| name.contains('/'));
         let namespace = (!everywhere).then(|| access.namespace());
-        let mut found = Found::read(access.client(), namespace).await?;
-        found.operator_seen = heartbeat::last(access.client()).await;
+        let found = Found::read(access.client(), namespace).await?;
         match namespace {
             _ if !found.is_empty() => Ok(found),
             Some(namespace) => Err(nothing(&format!("the namespace {namespace} holds"))),
@@ -93,7 +92,7 @@ impl Found {
             plans: taken(reading::typed(client, namespace).await?, &mut unreadable),
             drills: taken(reading::typed(client, namespace).await?, &mut unreadable),
             unreadable,
-            operator_seen: None,
+            operator_seen: heartbeat::last(client).await,
         })
     }
 

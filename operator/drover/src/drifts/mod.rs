@@ -191,7 +191,7 @@ fn not_judged(report: &Report) -> Option<String> {
     let names = report
         .not_judged
         .iter()
-        .map(|each| format!("{} {}", each.kind, each.name));
+        .map(|each| format!("{} {}", each.subject.kind, each.subject.name));
     let names: Vec<String> = names.collect();
     (!names.is_empty()).then(|| {
         format!(

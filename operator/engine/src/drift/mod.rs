@@ -9,20 +9,23 @@
 //! not different: what cannot be seen stands as it was seen last (SA-1). And names that differ only in case,
 //! or lists without an order that are written in another, are the same.
 
+mod finding;
 mod hardware;
 mod kind;
 mod machine;
+mod owners;
 mod plan;
 mod report;
+mod unjudged;
 mod unprotected;
 
+pub use finding::{Finding, MachineOf, Subject};
 pub use hardware::Made;
 pub use kind::{KINDS, LEVELS, meaning, remedy, severity};
 pub use machine::{Judged, MachineFacts, RunInHand, SETTLES, machine};
 pub use plan::{DRILL_GRACE, Intent, PlanFacts, again, expired, overdue_since, plan};
-pub use report::{
-    Counts, Finding, MachineOf, Objects, OfPlan, OfSite, Report, Subject, digest, worst,
-};
+pub use report::{Counts, Objects, OfPlan, OfSite, Report, digest, worst};
+pub use unjudged::NotJudged;
 pub use unprotected::{SiteFacts, unprotected};
 
 use drover_api::{Drift, DriftKind, DriftSeverity};

@@ -1,20 +1,20 @@
 //! The drift report: what the statuses of all objects hold, by plan and by severity.
 
-use std::collections::BTreeMap;
-
 use drover_api::common::{SitePair, SiteRole};
-use drover_api::value::{GroupName, MachineName, RunName, SiteName};
+use drover_api::value::{RunName, SiteName};
 use drover_api::{
-    ActualSite, Drift, DriftKind, DriftSeverity, ProtectedMachine, ReachabilityState,
-    RecoveryDrill, RecoveryPlan, Site,
+    ActualSite, DriftKind, DriftSeverity, ProtectedMachine, ReachabilityState, RecoveryDrill,
+    RecoveryPlan, Site,
 };
 use drover_world::PlanId;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
+use super::finding::{Finding, Subject};
+use super::owners::Owners;
 use super::plan::{expired, overdue_since, overdue_words};
-use super::{meaning, remedy, severity};
+use super::severity;
+use super::unjudged::{NotJudged, not_judged};
 use crate::compile::sha256;
 
 /// What a report is made of.
@@ -49,7 +49,7 @@ pub struct Report {
     /// The sites, by name.
     pub sites: Vec<OfSite>,
     /// Objects that the operator has not judged as they are declared now.
-    pub not_judged: Vec<Subject>,
+    pub not_judged: Vec<NotJudged>,
     /// When the operator last said that it works; nothing where that cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_seen: Option<Timestamp>,
@@ -143,108 +143,6 @@ pub struct OfSite {
     pub findings: Vec<Finding>,
 }
 
-/// One difference.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// How much it matters.
-    pub severity: DriftSeverity,
-    /// What differs.
-    pub kind: DriftKind,
-    /// Of what.
-    pub subject: Subject,
-    /// Since when.
-    pub since: Timestamp,
-    /// What was found.
-    pub message: String,
-    /// What it means.
-    pub meaning: &'static str,
-    /// What a person does about it.
-    pub remedy: String,
-}
-
-/// What a difference is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Subject {
-    /// The kind of the object; `Machine` where it is one of a site's inventory that has no object.
-    pub kind: &'static str,
-    /// Its namespace.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// The machine, where it is one.
-    #[serde(flatten)]
-    pub machine: Option<MachineOf>,
-}
-
-/// A machine as people know it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MachineOf {
-    /// Its own name.
-    pub machine: MachineName,
-    /// Its protection group.
-    pub group: GroupName,
-}
-
-impl Subject {
-    fn of(kind: &'static str, meta: &ObjectMeta) -> Self {
-        Self {
-            kind,
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone().unwrap_or_default(),
-            machine: None,
-        }
-    }
-
-    fn of_machine(machine: &ProtectedMachine) -> Self {
-        Self {
-            machine: Some(MachineOf {
-                machine: machine.spec.machine.clone(),
-                group: machine.spec.group_ref.name.clone(),
-            }),
-            ..Self::of("ProtectedMachine", &machine.metadata)
-        }
-    }
-
-    /// What people call it: a machine by its own name.
-    pub fn shown(&self) -> &str {
-        match &self.machine {
-            Some(of) => of.machine.as_str(),
-            None => &self.name,
-        }
-    }
-}
-
-impl Finding {
-    fn new(
-        kind: DriftKind,
-        severity: DriftSeverity,
-        subject: Subject,
-        since: Timestamp,
-        message: String,
-    ) -> Self {
-        let of = subject.machine.as_ref().and(subject.namespace.as_deref());
-        let remedy = remedy(kind, of.map(|namespace| (namespace, subject.name.as_str())));
-        Self {
-            severity,
-            kind,
-            subject,
-            since,
-            message,
-            meaning: meaning(kind),
-            remedy,
-        }
-    }
-
-    fn of(drift: &Drift, subject: Subject) -> Self {
-        let message = drift.message.clone();
-        Self::new(drift.kind, drift.severity, subject, drift.since, message)
-    }
-}
-
 impl Report {
     /// What these objects say, at this time.
     pub fn of(objects: &Objects<'_>, now: Timestamp) -> Self {
@@ -255,8 +153,8 @@ impl Report {
             .filter_map(|plan| Some((id_of(plan)?, plan)));
         let known: Vec<(PlanId, &RecoveryPlan)> = known.collect();
         let owners = Owners::of(&known);
-        let known = known.iter();
-        let mut plans: Vec<OfPlan> = known.map(|(id, plan)| of_plan(id, plan, now)).collect();
+        let all = known.iter();
+        let mut plans: Vec<OfPlan> = all.map(|(id, plan)| of_plan(id, plan, now)).collect();
         let mut without_plan = Vec::new();
         for machine in objects.machines {
             let findings = match owners
@@ -290,7 +188,10 @@ impl Report {
             plans,
             without_plan,
             sites,
-            not_judged: not_judged(objects),
+            not_judged: not_judged(objects, |machine| {
+                let position = owners.owner(machine)?;
+                known.get(position).map(|(id, _)| id.clone())
+            }),
             operator_seen: None,
         };
         report.count();
@@ -310,18 +211,9 @@ impl Report {
             site.findings.retain(|each| each.kind == DriftKind::Unseen);
             (site.unprotected, site.not_listed) = (0, 0);
         }
-        let spaces = self.plans.iter().map(|each| each.plan.namespace.as_str());
-        let spaces: Vec<&str> = spaces.collect();
-        self.not_judged.retain(|each| match each.kind {
-            "Site" => theirs.iter().any(|site| site.as_str() == each.name),
-            "RecoveryPlan" => plans.iter().any(|plan| {
-                Some(plan.namespace.as_str()) == each.namespace.as_deref()
-                    && plan.name.as_str() == each.name
-            }),
-            _ => each
-                .namespace
-                .as_deref()
-                .is_some_and(|space| spaces.contains(&space)),
+        self.not_judged.retain(|each| match &each.plan {
+            Some(plan) => plans.contains(plan),
+            None => theirs.iter().any(|site| each.is_site(site)),
         });
         self.machines = self.plans.iter().map(|plan| plan.machines).sum();
         self.count();
@@ -390,52 +282,6 @@ fn worst_first(findings: &mut [Finding]) {
     });
 }
 
-/// Which plan answers for a group or a single machine: one with an active site before one that only drills.
-struct Owners<'a> {
-    groups: BTreeMap<(&'a str, &'a str), usize>,
-    machines: BTreeMap<(&'a str, &'a str, &'a str), usize>,
-}
-
-impl<'a> Owners<'a> {
-    fn of(plans: &'a [(PlanId, &'a RecoveryPlan)]) -> Self {
-        let mut owners = Self {
-            groups: BTreeMap::new(),
-            machines: BTreeMap::new(),
-        };
-        let numbered = plans.iter().enumerate();
-        let (first, then): (Vec<_>, Vec<_>) =
-            numbered.partition(|(_, (_, plan))| plan.spec.active_site.is_some());
-        for (position, (id, plan)) in first.into_iter().chain(then) {
-            let namespace = id.namespace.as_str();
-            for group in &plan.spec.groups {
-                for name in &group.protection_groups {
-                    let key = (namespace, name.as_str());
-                    owners.groups.entry(key).or_insert(position);
-                }
-                for single in &group.machines {
-                    let key = (
-                        namespace,
-                        single.protection_group.as_str(),
-                        single.name.as_str(),
-                    );
-                    owners.machines.entry(key).or_insert(position);
-                }
-            }
-        }
-        owners
-    }
-
-    fn owner(&self, machine: &ProtectedMachine) -> Option<usize> {
-        let namespace = machine.metadata.namespace.as_deref().unwrap_or_default();
-        let group = machine.spec.group_ref.name.as_str();
-        let single = (namespace, group, machine.spec.machine.as_str());
-        let single = self.machines.get(&single);
-        single
-            .or_else(|| self.groups.get(&(namespace, group)))
-            .copied()
-    }
-}
-
 fn of_plan(id: &PlanId, plan: &RecoveryPlan, now: Timestamp) -> OfPlan {
     let status = plan.status.as_ref();
     let subject = || Subject::of("RecoveryPlan", &plan.metadata);
@@ -470,7 +316,7 @@ fn of_plan(id: &PlanId, plan: &RecoveryPlan, now: Timestamp) -> OfPlan {
     }
 }
 
-fn id_of(plan: &RecoveryPlan) -> Option<PlanId> {
+pub(super) fn id_of(plan: &RecoveryPlan) -> Option<PlanId> {
     Some(PlanId {
         namespace: plan.metadata.namespace.as_deref()?.parse().ok()?,
         name: plan.metadata.name.as_deref()?.parse().ok()?,
@@ -550,42 +396,6 @@ fn of_site(site: &Site) -> Option<OfSite> {
         not_listed: unprotected.saturating_sub(u32::try_from(listed).unwrap_or(u32::MAX)),
         findings,
     })
-}
-
-/// Objects whose status does not speak of what they declare now.
-fn not_judged(objects: &Objects<'_>) -> Vec<Subject> {
-    let old = |meta: &ObjectMeta, observed: Option<i64>| {
-        observed.is_none() || observed != meta.generation
-    };
-    let plans = objects.plans.iter().filter(|plan| {
-        old(
-            &plan.metadata,
-            plan.status
-                .as_ref()
-                .and_then(|status| status.observed_generation),
-        )
-    });
-    let sites = objects.sites.iter().filter(|site| {
-        old(
-            &site.metadata,
-            site.status
-                .as_ref()
-                .and_then(|status| status.observed_generation),
-        )
-    });
-    let machines = objects.machines.iter().filter(|machine| {
-        old(
-            &machine.metadata,
-            machine
-                .status
-                .as_ref()
-                .and_then(|status| status.observed_generation),
-        )
-    });
-    let plans = plans.map(|plan| Subject::of("RecoveryPlan", &plan.metadata));
-    let sites = sites.map(|site| Subject::of("Site", &site.metadata));
-    let machines = machines.map(Subject::of_machine);
-    plans.chain(sites).chain(machines).collect()
 }
 
 #[cfg(test)]

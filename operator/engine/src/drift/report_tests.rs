@@ -4,6 +4,7 @@ use drover_api::{DriftKind as K, DriftSeverity as S};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::drift::{meaning, remedy};
 
 fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
@@ -279,13 +280,21 @@ fn what_nobody_judged_yet_is_said() {
     let mut found = shop();
     found.machines[1].metadata.generation = Some(2);
     found.plans[0].status = None;
-    let names: Vec<String> = found
-        .report()
-        .not_judged
-        .iter()
-        .map(|each| each.name.clone())
-        .collect();
-    assert_eq!(names, ["audit", "web.web-1"]);
+    let mut report = found.report();
+    let names = |report: &Report| -> Vec<String> {
+        let all = report.not_judged.iter();
+        all.map(|each| each.subject.name.clone()).collect()
+    };
+    assert_eq!(names(&report), ["audit", "web.web-1"]);
+    assert!(report.is_unsure());
+    // Of a plan by itself only what is its own.
+    let shop = report.plans[1].plan.clone();
+    report.only(&[shop]);
+    assert_eq!(names(&report), ["web.web-1"]);
+    let mut report = found.report();
+    let audit = report.plans[0].plan.clone();
+    report.only(&[audit]);
+    assert_eq!(names(&report), ["audit"]);
 }
 
 #[test]

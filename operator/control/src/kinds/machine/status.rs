@@ -79,9 +79,11 @@ impl Case<'_> {
         if self.split() {
             conditions.stalled("SplitBrain", "the machine runs at both sites");
         }
-        match self.link.seen().and_then(|link| link.trouble.as_deref()) {
-            Some(why) => conditions.set(REPLICATION_FAILING, Status::True, "NotArrived", why),
-            None => conditions.clear(REPLICATION_FAILING),
+        // What was said last stands while nobody tells (SA-1).
+        match self.link.seen().map(|link| link.trouble.as_deref()) {
+            Some(Some(why)) => conditions.set(REPLICATION_FAILING, Status::True, "NotArrived", why),
+            Some(None) => conditions.clear(REPLICATION_FAILING),
+            None => {}
         }
         let protected = phase.is_protected();
         conditions.set(PROTECTED, Status::of(protected), &reason, "");
@@ -99,7 +101,7 @@ impl Case<'_> {
                  does the guest's agent answer?"
             );
             conditions.set(CRASH_CONSISTENT_ONLY, Status::True, "NoneCame", &message);
-        } else {
+        } else if self.link.seen().is_some() {
             conditions.clear(CRASH_CONSISTENT_ONLY);
         }
     }

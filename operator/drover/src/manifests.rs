@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::files::File;
 use crate::findings;
 use crate::others;
+use crate::text::count;
 
 /// The manifests that were read.
 #[derive(Debug)]
@@ -60,6 +61,17 @@ pub struct Findings {
     pub problems: Vec<Diagnostic>,
     /// In numbers.
     pub summary: Summary,
+}
+
+/// `; 3 objects and 1 unreadable file of other tools ignored`, where there are any.
+pub fn ignored(objects: usize, files: usize) -> String {
+    let parts = [(objects, "object"), (files, "unreadable file")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = parts.map(|(number, what)| count(number, what)).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("; {} of other tools ignored", parts.join(" and "))
 }
 
 impl<'f> Manifests<'f> {

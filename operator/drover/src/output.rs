@@ -6,7 +6,7 @@
 use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
 use crate::failure::Failure;
-use crate::text::Style;
+use crate::text::{Style, wrapped};
 
 /// When colour is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -86,6 +86,14 @@ impl Output {
         // On a terminal both are one page: what came first stays first.
         let _ = self.data.flush();
         let _ = writeln!(self.talk, "{line}");
+    }
+
+    /// Talk behind a word that is painted, folded to the width of the terminal.
+    pub fn say(&mut self, head: &str, paint: impl Fn(Style, &str) -> String, text: &str) {
+        let style = self.talk_style;
+        let folded = wrapped(&format!("{head} {text}"), style.width(), "", "  ");
+        let rest = folded.strip_prefix(head).unwrap_or(&folded);
+        self.talk(&format!("{}{rest}", paint(style, head)));
     }
 
     /// Why the command could not be done.

@@ -83,19 +83,14 @@ fn show(
 }
 
 fn talk(both: &Both, judged: &Judged, against: &[String], output: &mut Output) {
-    let style = output.talk_style();
     for why in against {
-        let line = wrapped(&format!("{NOT_ALLOWED} {why}"), style.width(), "", "  ");
-        output.talk(&line.replacen(NOT_ALLOWED, &style.bad(NOT_ALLOWED), 1));
+        output.say("not allowed:", |style, head| style.bad(head), why);
     }
     let (base, head) = (&both.base.name, &both.head.name);
     let (tally, compared) = (words::tally(judged), words::compared(judged));
     let line = format!("{base} → {head}: {tally} ({compared})");
-    output.talk(&wrapped(&line, style.width(), "", "  "));
+    output.talk(&wrapped(&line, output.talk_style().width(), "", "  "));
 }
-
-/// Before what a policy does not allow.
-const NOT_ALLOWED: &str = "not allowed:";
 
 fn exit(judged: &Judged, against: &[String]) -> Exit {
     if judged.is_wrong() || !against.is_empty() {

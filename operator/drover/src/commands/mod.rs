@@ -37,7 +37,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{self, File};
 use crate::formats::{self, Finding};
-use crate::manifests::{Findings, Manifests};
+use crate::manifests::{Findings, Manifests, ignored};
 use crate::output::Output;
 use crate::text::{Style, count};
 
@@ -138,17 +138,6 @@ pub fn summary(findings: &Findings) -> String {
     );
     let ignored = ignored(numbers.ignored, numbers.ignored_files);
     format!("{objects} read from {files}: {wrong}{ignored}")
-}
-
-/// `; 3 objects and 1 unreadable file of other tools ignored`, where there are any.
-pub fn ignored(objects: usize, files: usize) -> String {
-    let parts = [(objects, "object"), (files, "unreadable file")];
-    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
-    let parts: Vec<String> = parts.map(|(number, what)| count(number, what)).collect();
-    if parts.is_empty() {
-        return String::new();
-    }
-    format!("; {} of other tools ignored", parts.join(" and "))
 }
 
 /// What a command that needs manifests without errors says when there are some.

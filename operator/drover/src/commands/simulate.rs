@@ -1,8 +1,8 @@
 //! `drover simulate`: a run, lived through on simulated sites.
 //!
 //! For programs there is a `SimulationReport`: `at`, `plan`, `sites`, `direction`, `failover`, `faults`, `assumed`,
-//! `forecast` with its `source` and the objectives, `summary` (endings, the spread of RTO and RPO in seconds, the steps that decide) and
-//! `timeline`, the steps of the run that is shown, with seconds since its start.
+//! `forecast` with its `source` and the objectives, `summary` (endings, the spread of RTO and RPO in seconds,
+//! the steps that decide) and `timeline`, the steps of the run that is shown, with seconds since its start.
 
 use drover_api::common::{FailoverType, Unfenced};
 use drover_api::{Object, Request};
@@ -71,7 +71,7 @@ pub fn run(arguments: &Simulate, output: &mut Output) -> Result<Exit, Failure> {
     }
     output.talk(&format!("{}; nothing was touched", simulation.verdict()));
     if let Some(hint) = simulation.hint() {
-        output.talk(&format!("{} {hint}", output.talk_style().strong("hint:")));
+        output.say("hint:", |style, head| style.strong(head), &hint);
     }
     Ok(if simulation.is_fine() {
         Exit::Fine

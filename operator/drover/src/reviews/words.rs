@@ -4,7 +4,7 @@ use drover_engine::review::Class;
 use drover_manifest::Diagnostic;
 
 use super::judged::{Judged, Placed};
-use crate::commands::ignored;
+use crate::manifests::ignored;
 use crate::text::{count, thousands};
 
 /// What a class is called above what is said of it.

@@ -27,7 +27,7 @@ use crate::output::Output;
 use crate::plans::select::select;
 use crate::plans::survey::{self, Question, Row, Standing};
 use crate::plans::words;
-use crate::text::{unified, wrapped};
+use crate::text::unified;
 use wish::{Reviewed, Wish, wish};
 
 /// The plan that is meant, and what is known before anything is changed.
@@ -349,12 +349,9 @@ enum Then {
 }
 
 fn tell(name: &str, found: &Found, wish: &Wish, then: &Then, dry_run: bool, output: &mut Output) {
-    let style = output.talk_style();
     let id = &found.id;
     let mut say = |head: &str, text: &str| {
-        let lines = wrapped(&format!("{head} {text}"), style.width(), "", "  ");
-        let rest = lines.strip_prefix(head).unwrap_or(&lines);
-        output.talk(&format!("{}{rest}", style.strong(head)));
+        output.say(head, |style, head| style.strong(head), text);
     };
     if dry_run {
         say(

@@ -45,9 +45,17 @@ pub struct Record {
     pub half: Option<Half>,
     /// The number that its next file gets.
     pub next: u64,
-    /// Whether its file systems were frozen or its processors held, and nobody said that they are not any
-    /// more.
+    /// Whether its file systems were frozen, and nobody said that they are not any more.
     pub frozen: bool,
+    /// Whether its processors were held, and nobody said that they are not any more.
+    pub paused: bool,
+}
+
+impl Record {
+    /// Whether its guest was brought to rest, and may still be.
+    pub fn is_at_rest(&self) -> bool {
+        self.frozen || self.paused
+    }
 }
 
 /// A start that was asked for.
@@ -123,6 +131,9 @@ pub struct Half {
     pub points: Vec<PointKept>,
     /// The checkpoint at the source whose instant the newest layer is.
     pub agreed: Option<String>,
+    /// The seal of the source's disks when the newest layer was taken from them, where the machine was off.
+    #[serde(default)]
+    pub taken_from: Option<String>,
     /// The checkpoint at this side since which what the copy is based on was written to, too: until that was
     /// made good, what its bitmaps remember travels as well.
     pub own: Option<String>,
@@ -195,6 +206,7 @@ impl Half {
             layers: BTreeMap::new(),
             points: Vec::new(),
             agreed: None,
+            taken_from: None,
             own: None,
             base: None,
             litter: Vec::new(),
@@ -219,6 +231,13 @@ impl Half {
         self.towards == self.role
     }
 
+    /// Whether nothing was done with the copy since it was as `before`, so that what was begun then may go on.
+    pub fn is_as(&self, before: &Self) -> bool {
+        (self.turn, self.towards, self.state) == (before.turn, before.towards, before.state)
+            && self.layers == before.layers
+            && self.agreed == before.agreed
+    }
+
     /// The base was written to: all that is above it goes, and both sides are compared.
     pub fn begin_at_base(&mut self, base: Base) {
         for (disk, file) in &base.files {
@@ -230,10 +249,16 @@ impl Half {
             }
         }
         self.points.clear();
-        self.agreed = None;
-        self.own = None;
+        self.forget_agreement();
         self.last = None;
         self.base = Some(base);
+    }
+
+    /// What both sides agreed on is not known any more: they are compared.
+    pub fn forget_agreement(&mut self) {
+        self.agreed = None;
+        self.taken_from = None;
+        self.own = None;
     }
 
     /// The files below these, disk by disk.

@@ -5,6 +5,7 @@
 //!
 //! What may not enter: libvirt itself, and what a machine should be.
 
+mod alone;
 mod disks;
 mod edit;
 mod error;

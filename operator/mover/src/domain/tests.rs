@@ -357,6 +357,27 @@ fn the_mainboard_is_known_and_changed() {
 }
 
 #[test]
+fn a_copy_shares_nothing_with_the_machine_that_it_is_of() {
+    // SPEC: FO-1
+    let mut domain = off();
+    domain.stand_alone();
+    let ties: Vec<_> = domain.ties().into_iter().map(|tie| tie.what).collect();
+    assert!(ties.contains(&Tied::NvramTemplate), "{ties:?}");
+    for shared in [Tied::Nvram, Tied::HostDevice, Tied::Folder] {
+        assert!(!ties.contains(&shared), "{ties:?}");
+    }
+    again(&domain);
+    // Cards keep their places: what is mapped is counted by them.
+    assert_eq!(domain.interfaces().len(), off().interfaces().len());
+
+    let shares = "<domain><os><nvram type='file'><source file='/n.fd'/></nvram></os><devices>\
+        <filesystem><source dir='/srv'/></filesystem></devices></domain>";
+    let mut domain = Domain::parse(shares).unwrap();
+    domain.stand_alone();
+    assert_eq!(domain.ties(), Vec::new());
+}
+
+#[test]
 fn what_ties_it_to_its_host_is_named() {
     let ties: Vec<_> = off()
         .ties()

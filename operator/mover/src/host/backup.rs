@@ -1,7 +1,7 @@
 //! Backups: a machine's disks as they were at one instant, to be read over NBD while the machine goes on.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,14 +70,16 @@ impl Host {
             .await
     }
 
-    /// Closes the backup that is open, whoever reads it. The checkpoint of its instant stays.
+    /// Closes the backup that is open, whoever reads it, if its scratch files are in this folder: another one is
+    /// somebody else's. The checkpoint of its instant stays.
     ///
     /// # Errors
     /// When the host does not answer. That none is open, or no such machine is there, is none.
-    pub async fn end_backup(&self, name: &str) -> Result<(), HostError> {
+    pub async fn end_backup(&self, name: &str, scratch: &Path) -> Result<(), HostError> {
         let (doing, name) = (format!("end the backup of {name}"), name.to_owned());
+        let scratch = scratch.to_owned();
         self.link
-            .call(doing, LONG, move |connect| end(connect, &name))
+            .call(doing, LONG, move |connect| end(connect, &name, &scratch))
             .await
     }
 
@@ -113,20 +115,22 @@ fn begin(connect: &Connect, name: &str, backup: &Backup) -> Result<(), Fault> {
     sys::begin_backup(&domain, &xml::backup(name, backup, &disks)?, &checkpoint)
 }
 
-fn end(connect: &Connect, name: &str) -> Result<(), Fault> {
+fn end(connect: &Connect, name: &str, scratch: &Path) -> Result<(), Fault> {
     let Some(domain) = find_any(connect, name)? else {
         return Ok(());
     };
     let begun = Instant::now();
-    // Only a backup is aborted: another job of the machine is somebody else's.
-    if is_open(&domain)? {
-        match sys::abort_job(&domain) {
-            // It ended meanwhile.
-            Err(error) if is(&error, c::VIR_ERR_OPERATION_INVALID) && !is_open(&domain)? => {
-                return Ok(());
-            }
-            other => other?,
+    // Only a backup is aborted: another job of the machine is somebody else's, and so may a backup be.
+    match open(&domain)? {
+        Some(backup) if xml::scratches_in(&backup, scratch)? => {}
+        _ => return Ok(()),
+    }
+    match sys::abort_job(&domain) {
+        // It ended meanwhile.
+        Err(error) if is(&error, c::VIR_ERR_OPERATION_INVALID) && !is_open(&domain)? => {
+            return Ok(());
         }
+        other => other?,
     }
     while is_open(&domain)? {
         if begun.elapsed() > ABORTED {
@@ -140,12 +144,17 @@ fn end(connect: &Connect, name: &str) -> Result<(), Fault> {
 }
 
 fn is_open(domain: &Domain) -> Result<bool, Fault> {
+    Ok(open(domain)?.is_some())
+}
+
+/// The backup that is open, as libvirt describes it.
+fn open(domain: &Domain) -> Result<Option<String>, Fault> {
     match sys::backup(domain) {
-        Ok(_description) => Ok(true),
-        Err(error) if is(&error, c::VIR_ERR_NO_DOMAIN_BACKUP) => Ok(false),
+        Ok(description) => Ok(Some(description)),
+        Err(error) if is(&error, c::VIR_ERR_NO_DOMAIN_BACKUP) => Ok(None),
         // A machine that is off has no jobs.
         Err(error) => match error.into() {
-            Fault::NotRunning | Fault::NoSuchDomain => Ok(false),
+            Fault::NotRunning | Fault::NoSuchDomain => Ok(None),
             fault => Err(fault),
         },
     }

@@ -136,9 +136,25 @@ impl Host {
     /// # Errors
     /// When the host does not answer, or does not want to. A machine that is not there is none.
     pub async fn undefine(&self, name: &str) -> Result<(), HostError> {
+        self.forget(name, KEEP).await
+    }
+
+    /// As [`undefine`](Self::undefine), with what firmware and TPM keep: of a machine that nobody makes again.
+    ///
+    /// # Errors
+    /// As [`undefine`](Self::undefine).
+    pub async fn undefine_for_good(&self, name: &str) -> Result<(), HostError> {
+        self.forget(name, c::VIR_DOMAIN_UNDEFINE_NVRAM).await
+    }
+
+    async fn forget(
+        &self,
+        name: &str,
+        flags: c::virDomainUndefineFlagsValues,
+    ) -> Result<(), HostError> {
         let (doing, name) = (format!("undefine {name}"), name.to_owned());
         self.link
-            .call(doing, LONG, move |connect| undefine(connect, &name))
+            .call(doing, LONG, move |connect| undefine(connect, &name, flags))
             .await
     }
 }
@@ -190,7 +206,15 @@ fn domain(connect: &Connect, name: String) -> Result<Option<DomainSeen>, Fault> 
     }
 }
 
-fn undefine(connect: &Connect, name: &str) -> Result<(), Fault> {
+/// What firmware and TPM keep stays.
+const KEEP: c::virDomainUndefineFlagsValues =
+    c::VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | c::VIR_DOMAIN_UNDEFINE_KEEP_TPM;
+
+fn undefine(
+    connect: &Connect,
+    name: &str,
+    more: c::virDomainUndefineFlagsValues,
+) -> Result<(), Fault> {
     let Some(domain) = find_any(connect, name)? else {
         return Ok(());
     };
@@ -200,10 +224,12 @@ fn undefine(connect: &Connect, name: &str) -> Result<(), Fault> {
     let flags = c::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
         | c::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
         | c::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-        | c::VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
-    let undefined = match domain.undefine_flags(flags | c::VIR_DOMAIN_UNDEFINE_KEEP_TPM) {
-        // Before 8.9 libvirt does not know of this.
-        Err(error) if is(&error, c::VIR_ERR_INVALID_ARG) => domain.undefine_flags(flags),
+        | more;
+    let undefined = match domain.undefine_flags(flags) {
+        // Before 8.9 libvirt does not know of a TPM that is kept.
+        Err(error) if is(&error, c::VIR_ERR_INVALID_ARG) => {
+            domain.undefine_flags(flags & !c::VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+        }
         other => other,
     };
     match undefined.map_err(Fault::from) {

@@ -1,13 +1,12 @@
 //! What guests say and do through their agents.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys as c;
 
+use super::awaited::Awaited;
 use super::fault::{Fault, HostError};
 use super::link::{LONG, SHORT};
 use super::{Host, find, find_active, sys, xml};
@@ -21,11 +20,11 @@ impl Host {
     /// # Errors
     /// When the machine does not run, has no agent or a silent one, or the host does not answer.
     pub async fn freeze(&self, name: &str) -> Result<(), HostError> {
-        let awaited = Awaited(Arc::new(AtomicBool::new(true)));
-        let is_awaited = Arc::clone(&awaited.0);
+        let awaited = Awaited::new();
+        let is_awaited = awaited.told();
         let freeze = move |domain: &Domain| {
             sys::freeze(domain)?;
-            if !is_awaited.load(Ordering::Acquire) {
+            if !is_awaited() {
                 sys::thaw(domain)?;
             }
             Ok(())
@@ -72,15 +71,6 @@ impl Host {
             act(&domain)
         };
         self.link.call(doing, LONG, act).await
-    }
-}
-
-/// Somebody waits, as long as this is there.
-struct Awaited(Arc<AtomicBool>);
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
@@ -82,10 +82,12 @@ impl Link {
         act: impl FnOnce(&Connect) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, HostError> {
         let task = self.task(doing);
+        let begun = Instant::now();
         let result = match timeout(limit, self.run(&self.calls, act)).await {
             Ok(result) => result,
             Err(_elapsed) => Err(self.silence(limit).await),
         };
+        tracing::trace!(%task, took = ?begun.elapsed(), "libvirt was asked");
         result.map_err(|fault| fault.of(task))
     }
 

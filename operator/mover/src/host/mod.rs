@@ -21,6 +21,7 @@
 //! ```
 
 mod about;
+mod awaited;
 mod backup;
 mod checkpoint;
 mod domain;
@@ -45,6 +46,7 @@ pub use about::{About, Pool};
 pub use backup::{Backup, Listen};
 pub use domain::{DomainPower, DomainSeen, Which};
 pub use fault::{HostError, Task};
+pub use power::{Ending, Start};
 
 use fault::Fault;
 use link::Link;

@@ -5,21 +5,42 @@ use virt::domain::Domain;
 use virt::error::Error;
 use virt_sys as c;
 
+use super::awaited::Awaited;
 use super::domain::DomainPower;
 use super::fault::{Fault, HostError};
 use super::link::{LONG, SHORT};
 use super::{Host, find, is, sys, xml};
+
+/// How a machine is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Its guest boots, or goes on with the memory that was saved when the machine was last on.
+    GoOn,
+    /// It stands still until it is told to go on. Memory that was saved belongs to other disks, and is thrown
+    /// away.
+    AnewAndStill,
+}
+
+/// How a machine that is off came to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its guest shut down: its disks hold all that it wrote.
+    ShutDown,
+    /// Its memory was saved, and with it what its disks do not hold yet.
+    Saved,
+    /// Its power was cut, or nobody knows.
+    Cut,
+}
 
 impl Host {
     /// Starts a machine; one that is on already, paused or not, stays as it is.
     ///
     /// # Errors
     /// When libvirt cannot start it, or the host does not answer.
-    pub async fn start(&self, name: &str, paused: bool) -> Result<(), HostError> {
-        let flags = if paused {
-            c::VIR_DOMAIN_START_PAUSED
-        } else {
-            0
+    pub async fn start(&self, name: &str, how: Start) -> Result<(), HostError> {
+        let flags = match how {
+            Start::GoOn => 0,
+            Start::AnewAndStill => c::VIR_DOMAIN_START_PAUSED | c::VIR_DOMAIN_START_FORCE_BOOT,
         };
         let start = move |domain: &Domain, power: DomainPower| {
             if power.is_active() {
@@ -32,6 +53,26 @@ impl Host {
             )
         };
         self.act("start", name, start).await
+    }
+
+    /// How a machine that is off came to be so.
+    ///
+    /// # Errors
+    /// When there is no such machine, or the host does not answer.
+    pub async fn ending(&self, name: &str) -> Result<Ending, HostError> {
+        let (doing, name) = (format!("ask how {name} ended"), name.to_owned());
+        let ask = move |connect: &Connect| {
+            let domain = find(connect, &name)?;
+            if domain.has_managed_save(0)? {
+                return Ok(Ending::Saved);
+            }
+            let (_, reason) = sys::state(&domain)?;
+            Ok(match reason {
+                c::VIR_DOMAIN_SHUTOFF_SHUTDOWN => Ending::ShutDown,
+                _ => Ending::Cut,
+            })
+        };
+        self.link.call(doing, SHORT, ask).await
     }
 
     /// Lets a machine that stands still go on.
@@ -47,15 +88,23 @@ impl Host {
         self.act("resume", name, resume).await
     }
 
-    /// Makes a machine stand still.
+    /// Makes a machine stand still. When nobody waits for it any more it goes on by itself as soon as it does.
     ///
     /// # Errors
     /// When it is off, or the host does not answer.
     pub async fn suspend(&self, name: &str) -> Result<(), HostError> {
-        let suspend = |domain: &Domain, power: DomainPower| match power {
+        let awaited = Awaited::new();
+        let is_awaited = awaited.told();
+        let suspend = move |domain: &Domain, power: DomainPower| match power {
             DomainPower::Paused => Ok(()),
             power if !power.is_active() => Err(Fault::NotRunning),
-            _ => Ok(domain.suspend()?),
+            _ => {
+                domain.suspend()?;
+                if !is_awaited() {
+                    domain.resume()?;
+                }
+                Ok(())
+            }
         };
         self.act("suspend", name, suspend).await
     }

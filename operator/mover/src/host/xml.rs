@@ -1,5 +1,7 @@
 //! Descriptions as libvirt writes and reads them.
 
+use std::path::Path;
+
 use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
@@ -149,6 +151,16 @@ pub(super) fn backup(domain: &str, backup: &Backup, all: &[Disk]) -> Result<Stri
     ))
 }
 
+/// Whether what a backup's machine overwrites meanwhile goes to files in this folder.
+pub(super) fn scratches_in(backup: &str, folder: &Path) -> Result<bool, Fault> {
+    let files = elements(backup)?.into_iter();
+    let mut files = files.filter(|element| element.path == "domainbackup/disks/disk/scratch");
+    Ok(files.any(|scratch| {
+        let file = scratch.attribute("file");
+        file.is_some_and(|file| Path::new(file).starts_with(folder))
+    }))
+}
+
 /// What is said of each disk; what is wanted must be there.
 fn each(
     wanted: &[String],
@@ -278,8 +290,11 @@ mod tests {
             scratch: "/pool/scratch".into(),
         };
         let disks = &disks(DOMAIN).unwrap()[..2];
+        let described = backup("db-1", &wanted, disks).unwrap();
+        assert!(scratches_in(&described, Path::new("/pool/scratch")).unwrap());
+        assert!(!scratches_in(&described, Path::new("/pool/scratch-of-others")).unwrap());
         assert_eq!(
-            backup("db-1", &wanted, disks).unwrap(),
+            described,
             "<domainbackup mode='pull'><incremental>rp-1</incremental>\
              <server transport='unix' socket='/run/b.sock'/><disks>\
              <disk name='vda' backup='yes' type='file' exportname='vda'><driver type='qcow2'/>\

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::error::ImageError;
 use super::program::{failed, succeed};
@@ -47,15 +48,25 @@ impl Info {
 /// # Errors
 /// When it is not there or cannot be read.
 pub async fn info(path: &Path) -> Result<Info, ImageError> {
-    let arguments: [&OsStr; 4] = [
-        "info".as_ref(),
-        "--force-share".as_ref(),
-        "--output=json".as_ref(),
-        path.as_ref(),
-    ];
-    let output = succeed("qemu-img", &arguments, path).await?;
-    let seen: Seen = serde_json::from_slice(&output).map_err(|error| failed("qemu-img", &error))?;
+    let seen: Seen = told(path, &["info"]).await?;
     Ok(seen.into())
+}
+
+/// What an image is and all that are below it, the image itself first.
+///
+/// # Errors
+/// When one of them is not there or cannot be read.
+pub async fn chain(path: &Path) -> Result<Vec<Info>, ImageError> {
+    let seen: Vec<Seen> = told(path, &["info", "--backing-chain"]).await?;
+    Ok(seen.into_iter().map(Info::from).collect())
+}
+
+async fn told<T: DeserializeOwned>(path: &Path, what: &[&str]) -> Result<T, ImageError> {
+    let what = what.iter().chain(&["--force-share", "--output=json"]);
+    let mut arguments: Vec<&OsStr> = what.map(AsRef::as_ref).collect();
+    arguments.push(path.as_ref());
+    let output = succeed("qemu-img", &arguments, path).await?;
+    serde_json::from_slice(&output).map_err(|error| failed("qemu-img", &error))
 }
 
 /// How `qemu-img info` says it.

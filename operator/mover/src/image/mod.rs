@@ -15,6 +15,6 @@ mod served;
 
 pub use change::{check, commit, create, larger_overlay, overlay, rebase};
 pub use error::ImageError;
-pub use info::{Bitmap, Info, info};
-pub use publish::publish;
+pub use info::{Bitmap, Info, chain, info};
+pub use publish::{publish, settle};
 pub use served::Served;

@@ -24,6 +24,15 @@ pub async fn publish(part: &Path, path: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// Brings a file that has its name already to the disk, and the name too.
+///
+/// # Errors
+/// When the file is not there, or the file system fails.
+pub async fn settle(path: &Path) -> Result<(), ImageError> {
+    sync(path).await?;
+    sync(folder(path)).await
+}
+
 /// Brings a file or a folder to the disk.
 pub(super) async fn sync(path: &Path) -> Result<(), ImageError> {
     let file = File::open(path).await;

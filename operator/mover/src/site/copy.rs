@@ -83,7 +83,7 @@ impl DiskCopy<'_> {
         let options = Options {
             target: match self.rung {
                 Rung::Full => TargetState::Fresh,
-                Rung::Changes | Rung::Union | Rung::Compare => TargetState::Unknown,
+                _ => TargetState::Unknown,
             },
             ..Options::default()
         };
@@ -101,6 +101,7 @@ impl DiskCopy<'_> {
 
     async fn climb(&self, transfer: &Transfer<'_>, source: &Client) -> Result<Copied, FabricError> {
         let copied = match self.rung {
+            Rung::Nothing => transfer.delta(&Dirty::default()).await?,
             Rung::Full => transfer.full().await?,
             Rung::Compare => transfer.resync().await?,
             Rung::Changes => transfer.delta(&self.changed(source).await?).await?,

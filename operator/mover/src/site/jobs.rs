@@ -20,6 +20,8 @@ pub(super) enum Lane {
     Copy,
     /// What a drill makes of it.
     Drill,
+    /// The files that it runs from become one.
+    Fold,
 }
 
 /// What goes on.

@@ -2,6 +2,7 @@
 //!
 //! | rung | what travels | when |
 //! | --- | --- | --- |
+//! | `Nothing` | nothing | the source is off, and is as it was when the target was made equal to it |
 //! | `Changes` | what the source wrote | the target is as both agreed on |
 //! | `Union` | what the source or the target wrote | both remember all of it since they agreed |
 //! | `Compare` | what differs, which is looked at | one of them does not, or was written by somebody else |
@@ -16,6 +17,8 @@ use drover_libvirt::protocol::Parting;
 /// How a disk is brought over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rung {
+    /// Nothing: they are equal.
+    Nothing,
     /// What the source wrote.
     Changes,
     /// What either side wrote.
@@ -29,12 +32,24 @@ pub(super) enum Rung {
 impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Nothing => "nothing",
             Self::Changes => "changes",
             Self::Union => "union of both sides' changes",
             Self::Compare => "comparison",
             Self::Full => "full copy",
         })
     }
+}
+
+/// What became of the source since both sides agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Nothing was written to it.
+    Untouched,
+    /// It was written to, and remembers where.
+    Remembers,
+    /// Nobody knows what was written to it.
+    Unknown,
 }
 
 /// What became of the target since both sides agreed.
@@ -50,13 +65,14 @@ pub(super) enum Target {
     Unknown,
 }
 
-/// How a disk is brought over, from a source that remembers its changes or does not.
-pub(super) fn rung(source_remembers: bool, target: Target) -> Rung {
-    match (source_remembers, target) {
+/// How a disk is brought over.
+pub(super) fn rung(source: Source, target: Target) -> Rung {
+    match (source, target) {
         (_, Target::Empty) => Rung::Full,
-        (true, Target::Untouched) => Rung::Changes,
-        (true, Target::Remembers) => Rung::Union,
-        (true, Target::Unknown) | (false, _) => Rung::Compare,
+        (Source::Untouched, Target::Untouched) => Rung::Nothing,
+        (Source::Remembers, Target::Untouched) => Rung::Changes,
+        (Source::Remembers, Target::Remembers) => Rung::Union,
+        _ => Rung::Compare,
     }
 }
 
@@ -104,18 +120,23 @@ mod tests {
     // SPEC: PR-4
     #[test]
     fn the_least_that_is_sure_to_be_enough_travels() {
+        use Source::{Remembers, Unknown, Untouched};
         let table = [
-            (true, Target::Empty, Rung::Full),
-            (false, Target::Empty, Rung::Full),
-            (true, Target::Untouched, Rung::Changes),
-            (false, Target::Untouched, Rung::Compare),
-            (true, Target::Remembers, Rung::Union),
-            (false, Target::Remembers, Rung::Compare),
-            (true, Target::Unknown, Rung::Compare),
-            (false, Target::Unknown, Rung::Compare),
+            (Untouched, Target::Empty, Rung::Full),
+            (Remembers, Target::Empty, Rung::Full),
+            (Unknown, Target::Empty, Rung::Full),
+            (Untouched, Target::Untouched, Rung::Nothing),
+            (Remembers, Target::Untouched, Rung::Changes),
+            (Unknown, Target::Untouched, Rung::Compare),
+            (Untouched, Target::Remembers, Rung::Compare),
+            (Remembers, Target::Remembers, Rung::Union),
+            (Unknown, Target::Remembers, Rung::Compare),
+            (Untouched, Target::Unknown, Rung::Compare),
+            (Remembers, Target::Unknown, Rung::Compare),
+            (Unknown, Target::Unknown, Rung::Compare),
         ];
         for (source, target, expected) in table {
-            assert_eq!(rung(source, target), expected, "{source} {target:?}");
+            assert_eq!(rung(source, target), expected, "{source:?} {target:?}");
         }
     }
 
@@ -228,8 +249,13 @@ mod tests {
                 Some(_) if self.left_remembers => Target::Remembers,
                 _ => Target::Unknown,
             };
-            let rung = rung(apart.is_some() && self.made_remembers, target);
+            let source = match apart {
+                Some(_) if self.made_remembers => Source::Remembers,
+                _ => Source::Unknown,
+            };
+            let rung = rung(source, target);
             let travels: Vec<usize> = match rung {
+                Rung::Nothing => Vec::new(),
                 Rung::Changes => places(&self.made_wrote).collect(),
                 Rung::Union => places(&self.made_wrote)
                     .chain(places(&self.left_wrote))

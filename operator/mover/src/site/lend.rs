@@ -3,15 +3,17 @@
 //! A running machine lends by a backup, which makes a checkpoint in the same instant; one that is off lends
 //! its files as they lie there, and nothing is started for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use drover_api::value::MachineName;
 use drover_libvirt::protocol::{Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne};
 use drover_world::FabricError;
+use futures::future::join_all;
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::Site;
@@ -20,11 +22,14 @@ use super::offer::Offer;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::domain::{Device, Disk, Domain, Kind};
-use crate::host::{Backup, DomainSeen, Host, Listen, Which};
+use crate::host::{Backup, DomainPower, DomainSeen, Ending, Host, Listen, Which};
 use crate::image::{self, Served};
+use crate::record::Record;
 
 /// Checkpoints that Drover made are called so.
 pub(super) const CHECKPOINT: &str = "drover-";
+/// How long guests are at rest at most, all of them together. Whoever asked for it does not wait much longer.
+const AT_REST: Duration = Duration::from_secs(20);
 
 impl Site {
     /// What a machine is.
@@ -42,6 +47,10 @@ impl Site {
             let (true, Some(path)) = (is_copied(&disk), disk.path) else {
                 continue;
             };
+            // One that is not where the mover can read it cannot be copied; who wants it is told so.
+            if !tokio::fs::try_exists(&path).await.unwrap_or(true) {
+                continue;
+            }
             let info = image::info(&path).await?;
             disks.push(DiskDescribed {
                 target: disk.target,
@@ -81,25 +90,12 @@ impl Site {
     }
 
     async fn lend_now(&self, ask: Lend) -> Result<Lent, FabricError> {
+        let _in_hand = self
+            .lending
+            .enter(ask.machines.iter().map(|one| &one.machine))?;
         let mut found = Vec::new();
         for one in &ask.machines {
-            self.end_loans_of(&one.machine).await?;
-            let (host, seen) = self.must_find(one.machine.as_str()).await?;
-            let record = self.store.get(&one.machine);
-            if ask.last.is_some() && !(is_off(&seen) && record.held) {
-                return Err(retryable(
-                    format!("{} still runs; its last changes are not known", one.machine),
-                    "stop it first",
-                ));
-            }
-            if ask.last.is_none() && record.held && !is_off(&seen) {
-                return Err(retryable(
-                    format!("{} is being stopped", one.machine),
-                    "its last changes are asked for when it is off",
-                ));
-            }
-            let described = self.describe_at(host, &seen).await?;
-            found.push((host, seen, described));
+            found.push(self.lendable(&ask, one).await?);
         }
         for (one, (host, seen, _)) in ask.machines.iter().zip(&found) {
             // A checkpoint goes with the machine that runs, and not before.
@@ -107,18 +103,19 @@ impl Site {
                 self.tidy_checkpoints(host, one).await;
             }
         }
-        let frozen = self.bring_to_rest(&ask, &found).await;
-        let mut still = Vec::new();
-        let held = self.hold_still(&found, &mut still).await;
-        let at = Timestamp::now();
-        let lent = match held {
-            Ok(()) => self.lend_each(&ask, &found, &frozen).await,
-            Err(error) => Err(error),
-        };
-        for machine in still.iter().chain(&frozen) {
-            self.release(machine).await;
-        }
-        let machines = lent?;
+        let mut resting = BTreeSet::new();
+        let lent = timeout(AT_REST, self.lend_at_rest(&ask, &found, &mut resting)).await;
+        // Who held its guests is let go of at once, whoever else does not answer.
+        join_all(resting.iter().map(|machine| self.release(machine))).await;
+        let (at, machines) = lent.map_err(|_elapsed| {
+            retryable(
+                format!(
+                    "guests were not at rest together within {} s",
+                    AT_REST.as_secs()
+                ),
+                "look at the hosts, and at the agents of the guests",
+            )
+        })??;
         for (one, lent) in ask.machines.iter().zip(&machines) {
             self.store.change(&one.machine, |record| {
                 if let Some(half) = &mut record.half {
@@ -129,18 +126,63 @@ impl Site {
         Ok(Lent { at, machines })
     }
 
+    /// A machine whose disks may be lent now, and how it is.
+    async fn lendable(
+        &self,
+        ask: &Lend,
+        one: &LendOne,
+    ) -> Result<(&Host, DomainSeen, Described), FabricError> {
+        self.end_loans_of(&one.machine).await?;
+        let (host, seen) = self.must_find(one.machine.as_str()).await?;
+        let held = self.store.get(&one.machine).held;
+        match ask.last {
+            Some(_) if !(is_off(&seen) && held) => Err(retryable(
+                format!("{} still runs; its last changes are not known", one.machine),
+                "stop it first",
+            )),
+            Some(_) if host.ending(&seen.name).await? == Ending::Saved => Err(terminal(
+                format!(
+                    "{} did not shut down, its memory was saved: its disks do not hold all that its guest wrote",
+                    one.machine
+                ),
+                "start it, so that it can be shut down; or drop what was saved: virsh managedsave-remove",
+            )),
+            None if held && !is_off(&seen) => Err(retryable(
+                format!("{} is being stopped", one.machine),
+                "its last changes are asked for when it is off",
+            )),
+            _ => {
+                let described = self.describe_at(host, &seen).await?;
+                Ok((host, seen, described))
+            }
+        }
+    }
+
+    /// Lends disks while those guests are at rest that have to be; who that may be is noted before.
+    async fn lend_at_rest(
+        &self,
+        ask: &Lend,
+        found: &[(&Host, DomainSeen, Described)],
+        resting: &mut BTreeSet<MachineName>,
+    ) -> Result<(Timestamp, Vec<LentOne>), FabricError> {
+        let frozen = self.bring_to_rest(ask, found, resting).await;
+        self.hold_still(ask, found, resting).await?;
+        let at = Timestamp::now();
+        Ok((at, self.lend_each(ask, found, &frozen).await?))
+    }
+
     /// Who is held meanwhile waits for all of them.
     async fn lend_each(
         &self,
         ask: &Lend,
         found: &[(&Host, DomainSeen, Described)],
-        frozen: &[MachineName],
+        frozen: &BTreeSet<MachineName>,
     ) -> Result<Vec<LentOne>, FabricError> {
         let mut lent = Vec::new();
         for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
             let quiesced = frozen.contains(&one.machine);
             lent.push(if is_off(seen) {
-                self.lend_files(one, described).await?
+                self.lend_files(host, one, described).await?
             } else {
                 self.lend_running(host, one, described, quiesced).await?
             });
@@ -163,59 +205,71 @@ impl Site {
         }
     }
 
-    /// Freezes the file systems of guests that have an agent; whoever is frozen is written down first.
+    /// Freezes the file systems of guests that have an agent; whoever may be frozen is written down first.
     async fn bring_to_rest(
         &self,
         ask: &Lend,
         found: &[(&Host, DomainSeen, Described)],
-    ) -> Vec<MachineName> {
-        let mut frozen = Vec::new();
-        if !ask.quiesce {
-            return frozen;
-        }
+        resting: &mut BTreeSet<MachineName>,
+    ) -> BTreeSet<MachineName> {
+        let mut asked = Vec::new();
         for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
-            if is_off(seen) || !described.agent {
-                continue;
-            }
-            if self.note_rest(&one.machine).is_err() {
-                continue;
-            }
-            frozen.push(one.machine.clone());
-            if let Err(error) = host.freeze(&seen.name).await {
-                warn!(machine = seen.name, %error, "its applications were not brought to rest");
-                self.release(&one.machine).await;
-                frozen.pop();
+            let can = ask.quiesce && !is_off(seen) && described.agent;
+            if can
+                && self
+                    .note_rest(&one.machine, |record| record.frozen = true)
+                    .is_ok()
+            {
+                resting.insert(one.machine.clone());
+                asked.push((&one.machine, host.freeze(&seen.name)));
             }
         }
-        frozen
+        let frozen = asked.into_iter().map(|(machine, freeze)| async move {
+            match freeze.await {
+                Ok(()) => Some(machine.clone()),
+                Err(error) => {
+                    warn!(%machine, %error, "its applications were not brought to rest");
+                    // The others wait for it; this one need not.
+                    self.release(machine).await;
+                    None
+                }
+            }
+        });
+        join_all(frozen).await.into_iter().flatten().collect()
     }
 
     /// Of one machine a backup is one instant; several are held still until each has its own. If one cannot
-    /// be held they would be of several instants, and nothing is lent. Who is held is told in any case.
+    /// be held they would be of several instants, and nothing is lent. Who stands still by somebody else's
+    /// order is left so.
     async fn hold_still(
         &self,
+        ask: &Lend,
         found: &[(&Host, DomainSeen, Described)],
-        still: &mut Vec<MachineName>,
+        resting: &mut BTreeSet<MachineName>,
     ) -> Result<(), FabricError> {
-        let running = || found.iter().filter(|(_, seen, _)| !is_off(seen));
-        if running().count() < 2 {
+        let machines = ask.machines.iter().zip(found);
+        let running: Vec<_> = machines
+            .filter(|(_, (_, seen, _))| seen.power == DomainPower::Running)
+            .collect();
+        if running.len() < 2 {
             return Ok(());
         }
-        for (host, seen, _) in running() {
-            let Ok(machine) = seen.name.parse::<MachineName>() else {
-                continue;
-            };
-            self.note_rest(&machine)?;
-            still.push(machine);
+        for (one, (host, seen, _)) in running {
+            self.note_rest(&one.machine, |record| record.paused = true)?;
+            resting.insert(one.machine.clone());
             host.suspend(&seen.name).await?;
         }
         Ok(())
     }
 
     /// Written down before it is so: whatever becomes of this process, the guest is let go on.
-    fn note_rest(&self, machine: &MachineName) -> Result<(), FabricError> {
+    fn note_rest(
+        &self,
+        machine: &MachineName,
+        how: impl FnOnce(&mut Record),
+    ) -> Result<(), FabricError> {
         self.set_at_rest(machine, true);
-        let noted = self.store.change(machine, |record| record.frozen = true);
+        let noted = self.store.change(machine, how);
         if noted.is_err() {
             self.set_at_rest(machine, false);
         }
@@ -226,32 +280,39 @@ impl Site {
         self.live().entry(machine.clone()).or_default().at_rest = is;
     }
 
-    /// Thaws a guest, and lets it go on. What stays frozen is tried again all the time.
+    /// Thaws a guest, and lets it go on. What stays at rest is tried again all the time.
     pub(super) async fn release(&self, machine: &MachineName) {
         self.set_at_rest(machine, false);
-        match self.let_go_on(machine).await {
-            Ok(()) => {
-                // Thawing once more harms nobody.
-                let _ = self.store.change(machine, |record| record.frozen = false);
-            }
-            Err(error) => warn!(%machine, %error, "it is still at rest"),
+        if let Err(error) = self.let_go_on(machine).await {
+            warn!(%machine, %error, "it is still at rest");
         }
     }
 
     async fn let_go_on(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let over = || {
+            self.store.change(machine, |record| {
+                record.frozen = false;
+                record.paused = false;
+            })
+        };
         let Some((host, seen)) = self.find(machine.as_str()).await? else {
-            return Ok(());
+            return Ok(over()?);
         };
         if is_off(&seen) {
-            return Ok(());
+            return Ok(over()?);
         }
-        host.resume(machine.as_str()).await?;
-        let running = Domain::parse(&host.xml(machine.as_str(), Which::Running).await?)?;
-        // Who has no agent was never frozen.
-        if running.agent_connected() == Some(true) {
-            host.thaw(machine.as_str()).await?;
+        let record = self.store.get(machine);
+        if record.paused {
+            host.resume(machine.as_str()).await?;
         }
-        Ok(())
+        if record.frozen {
+            let running = Domain::parse(&host.xml(machine.as_str(), Which::Running).await?)?;
+            // An agent that does not answer just now may have frozen its guest. Thawing once more harms nobody.
+            if running.has_agent() {
+                host.thaw(machine.as_str()).await?;
+            }
+        }
+        Ok(over()?)
     }
 
     async fn lend_running(
@@ -262,7 +323,7 @@ impl Site {
         quiesced: bool,
     ) -> Result<LentOne, FabricError> {
         let domain = one.machine.as_str();
-        let scratch = self.store.folder(&one.machine).join("scratch");
+        let scratch = self.scratch(&one.machine);
         // What a backup left that ended with its libvirtd is in the way of the next one.
         let _ = tokio::fs::remove_dir_all(&scratch).await;
         tokio::fs::create_dir_all(&scratch)
@@ -314,6 +375,7 @@ impl Site {
 
     async fn lend_files(
         &self,
+        host: &Host,
         one: &LendOne,
         described: &Described,
     ) -> Result<LentOne, FabricError> {
@@ -356,9 +418,11 @@ impl Site {
         let disks = disks_of(one, described, |target| {
             (String::new(), changed_of.remove(target).unwrap_or_default())
         })?;
+        // Whose power was cut left its applications as they were.
+        let quiesced = host.ending(one.machine.as_str()).await? == Ending::ShutDown;
         Ok(LentOne {
             loan: self.note_loan(loan),
-            quiesced: true,
+            quiesced,
             checkpoint: None,
             seal: Some(seal),
             disks,
@@ -372,7 +436,8 @@ pub(super) fn is_copied(disk: &Disk) -> bool {
     disk.kind == Kind::File && disk.device == Device::Disk && !disk.readonly && !disk.shareable
 }
 
-/// The bitmaps that say together what changed since a checkpoint; none where one of them is broken.
+/// The bitmaps that say together what changed since a checkpoint; none where one of them is broken, or where a
+/// snapshot was made since: then an image below has what changed before that.
 pub(super) async fn bitmaps_since(
     disk: &Path,
     from: Option<&str>,
@@ -380,13 +445,17 @@ pub(super) async fn bitmaps_since(
     let Some(from) = from else {
         return Ok(Vec::new());
     };
-    let known = image::info(disk).await?.bitmaps;
-    let ours: Vec<_> = known
-        .into_iter()
+    let mut chain = image::chain(disk).await?.into_iter();
+    let Some(top) = chain.next() else {
+        return Ok(Vec::new());
+    };
+    let was_snapped = chain.any(|below| below.bitmap(from).is_some());
+    let ours = top.bitmaps.into_iter();
+    let ours: Vec<_> = ours
         .filter(|bitmap| bitmap.name.starts_with(CHECKPOINT))
         .collect();
     let whole = ours.iter().all(|bitmap| !bitmap.broken);
-    if whole && ours.iter().any(|bitmap| bitmap.name == from) {
+    if whole && !was_snapped && ours.iter().any(|bitmap| bitmap.name == from) {
         return Ok(ours.into_iter().map(|bitmap| bitmap.name).collect());
     }
     Ok(Vec::new())

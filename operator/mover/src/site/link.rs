@@ -290,8 +290,7 @@ impl Site {
             half.left = None;
             half.in_run = false;
             half.last = None;
-            half.agreed = None;
-            half.own = None;
+            half.forget_agreement();
             half.points.clear();
             half.base = None;
             half.state = LinkState::Paused;
@@ -411,8 +410,7 @@ fn over(record: &mut Record, asker: &Asker) {
         half.state = LinkState::None;
         half.finalized = false;
         half.last = None;
-        half.agreed = None;
-        half.own = None;
+        half.forget_agreement();
         half.points.clear();
         half.in_run = false;
         half.left = None;

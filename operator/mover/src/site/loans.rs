@@ -1,8 +1,8 @@
 //! What is lent: as long as somebody reads it, and no longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use drover_api::value::MachineName;
@@ -14,6 +14,7 @@ use tracing::warn;
 use super::Site;
 use super::hosts::Port;
 use super::power::is_off;
+use super::refusal::retryable;
 use crate::image::Served;
 use crate::nbd::Way;
 
@@ -60,7 +61,56 @@ impl Loans {
     }
 }
 
+/// Machines whose disks are being lent just now. Two who lend the same at once would end each other's backups,
+/// and let guests go on that the other one holds.
+#[derive(Debug, Default)]
+pub(super) struct Lending(Mutex<BTreeSet<MachineName>>);
+
+impl Lending {
+    /// Takes all of these in hand, or none.
+    pub(super) fn enter<'a>(
+        &self,
+        machines: impl Iterator<Item = &'a MachineName> + Clone,
+    ) -> Result<InHand<'_>, FabricError> {
+        let mut all = self.lock();
+        if let Some(busy) = machines.clone().find(|machine| all.contains(*machine)) {
+            return Err(retryable(
+                format!("the disks of {busy} are being lent just now"),
+                "it is asked for again",
+            ));
+        }
+        let machines: BTreeSet<_> = machines.cloned().collect();
+        all.extend(machines.iter().cloned());
+        Ok(InHand {
+            lending: self,
+            machines,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<MachineName>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// They are in hand, as long as this is there.
+pub(super) struct InHand<'a> {
+    lending: &'a Lending,
+    machines: BTreeSet<MachineName>,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let mut all = self.lending.lock();
+        all.retain(|machine| !self.machines.contains(machine));
+    }
+}
+
 impl Site {
+    /// Where a backup keeps what its machine overwrites meanwhile.
+    pub(super) fn scratch(&self, machine: &MachineName) -> PathBuf {
+        self.store.folder(machine).join("scratch")
+    }
+
     pub(super) fn note_loan(&self, loan: Loan) -> String {
         let name = self.socket("loan");
         let name = name.file_stem().unwrap_or_default().to_string_lossy();
@@ -113,7 +163,8 @@ impl Site {
         if let Some((host, seen)) = self.find(machine.as_str()).await?
             && !is_off(&seen)
         {
-            host.end_backup(machine.as_str()).await?;
+            let scratch = self.scratch(machine);
+            host.end_backup(machine.as_str(), &scratch).await?;
         }
         for loan in loans {
             // Those that serve files are ended with it.
@@ -154,5 +205,23 @@ impl Drop for InUse {
             loan.streaming = loan.streaming.saturating_sub(1);
             loan.used = Instant::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_lent_to_one_at_a_time() {
+        // SPEC: PR-7
+        let lending = Lending::default();
+        let [one, two, three] = ["db-1", "db-2", "db-3"].map(|name| name.parse().unwrap());
+        let set = lending.enter([&one, &two].into_iter()).unwrap();
+        assert!(lending.enter([&two, &three].into_iter()).is_err());
+        // Who was refused holds nothing.
+        drop(lending.enter([&three].into_iter()).unwrap());
+        drop(set);
+        assert!(lending.enter([&two, &three].into_iter()).is_ok());
     }
 }

@@ -15,9 +15,9 @@ use drover_world::{FabricError, LinkState, Outcome};
 use super::Site;
 use super::jobs::Lane;
 use super::power::is_off;
-use super::refusal::{not_late, retryable, terminal};
+use super::refusal::{insist, not_late, retryable, terminal};
 use crate::domain::{Domain, Nic, Tie, Tied};
-use crate::host::{DomainPower, Host, Which};
+use crate::host::{DomainPower, Host, Start, Which};
 use crate::image;
 use crate::record::{Half, Made, Record};
 
@@ -258,6 +258,7 @@ impl Site {
             };
             let format = image::info(on).await?.format;
             image::overlay(file, on, &format).await?;
+            image::settle(file).await?;
         }
         let found = self.find(&making.domain).await?;
         // At home it is what it was there, wherever it comes from.
@@ -288,7 +289,8 @@ impl Site {
             // It has another number; its disks stay.
             host.undefine(&making.domain).await?;
         }
-        host.define(&domain.to_xml()).await?;
+        let xml = domain.to_xml();
+        insist(|| host.define(&xml)).await?;
         host.set_autostart(&making.domain, false).await?;
         Ok(())
     }
@@ -370,10 +372,7 @@ impl Site {
             &machine,
             Lane::Drill,
             "start a drill".into(),
-            |_| async move {
-                host.start(&domain, false).await?;
-                Ok(())
-            },
+            |_| async move { insist(|| host.start(&domain, Start::GoOn)).await },
         )
     }
 
@@ -388,7 +387,7 @@ impl Site {
         let domain = drill_of(&machine);
         if let (Some((host, _)), true) = (self.find(&domain).await?, record.drill.is_some()) {
             host.destroy(&domain).await?;
-            host.undefine(&domain).await?;
+            host.undefine_for_good(&domain).await?;
         }
         self.store.change(&machine, |record| {
             record.drill_epoch = asker.epoch;
@@ -438,6 +437,7 @@ fn shape(domain: &mut Domain, making: &Making) -> Result<(), FabricError> {
     domain.set_name(&making.domain);
     if making.with.drill {
         domain.set_uuid(None);
+        domain.stand_alone();
     }
     for (disk, file) in &making.files {
         domain.set_disk(disk, file, "qcow2")?;

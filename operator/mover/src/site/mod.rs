@@ -63,7 +63,7 @@ use crate::transfer::Throttles;
 use hosts::Hosts;
 pub use hosts::{HostAt, NbdAt};
 use jobs::Jobs;
-use loans::Loans;
+use loans::{Lending, Loans};
 use refusal::{retryable, terminal};
 pub use roles::Roles;
 pub use routes::router;
@@ -91,6 +91,7 @@ pub struct Site {
     tls: Option<PathBuf>,
     jobs: Jobs,
     loans: Mutex<Loans>,
+    lending: Lending,
     live: Mutex<BTreeMap<MachineName, Live>>,
     /// The other movers that were spoken to.
     peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
@@ -165,6 +166,7 @@ impl Site {
             tls: options.tls,
             jobs: Jobs::default(),
             loans: Mutex::default(),
+            lending: Lending::default(),
             live: Mutex::default(),
             peers: Mutex::default(),
             throttles: Throttles::default(),

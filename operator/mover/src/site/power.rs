@@ -11,8 +11,8 @@ use tracing::debug;
 
 use super::Site;
 use super::jobs::Lane;
-use super::refusal::{not_late, terminal};
-use crate::host::{DomainPower, DomainSeen, Host};
+use super::refusal::{insist, not_late, retryable, terminal};
+use crate::host::{DomainPower, DomainSeen, Host, Start as How};
 use crate::record::{Made, Record, Start};
 
 /// A guest that did not hear that it should shut down is told again after so long.
@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Jobs that end with the machine off.
 pub(super) const STOP: &str = "stop";
 pub(super) const FENCE: &str = "fence";
+/// The job that ends with the machine on.
+pub(super) const START: &str = "start";
 
 pub(super) fn is_off(seen: &DomainSeen) -> bool {
     !seen.power.is_active()
@@ -59,8 +61,7 @@ impl Site {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
-            self.note_stopped(host, &machine).await;
-            return Ok(Outcome::Reached);
+            return Ok(self.ended(host, &machine).await);
         }
         match self.jobs.doing(&machine, Lane::Power).as_deref() {
             // That ends sooner.
@@ -105,8 +106,7 @@ impl Site {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
-            self.note_stopped(host, &machine).await;
-            return Ok(Outcome::Reached);
+            return Ok(self.ended(host, &machine).await);
         }
         if self.jobs.doing(&machine, Lane::Power).as_deref() != Some(FENCE) {
             self.jobs.abort(&machine, Lane::Power);
@@ -121,6 +121,16 @@ impl Site {
                 site.store.touch();
                 Ok(())
             })
+    }
+
+    /// It is off. Whoever was about to start it may have passed the point where it would have learnt better:
+    /// until that has ended nothing is sure.
+    async fn ended(&self, host: &Host, machine: &MachineName) -> Outcome {
+        if self.jobs.doing(machine, Lane::Power).as_deref() == Some(START) {
+            return Outcome::InProgress { percent: None };
+        }
+        self.note_stopped(host, machine).await;
+        Outcome::Reached
     }
 
     /// How its disks are now that it is off, the first time that this is asked since it ran.
@@ -193,8 +203,8 @@ impl Site {
         let (site, host, name) = (Arc::clone(self), host.clone(), machine.clone());
         let epoch = asker.epoch;
         self.jobs
-            .begin(&machine, Lane::Power, "start".into(), |_| async move {
-                let started = site.switch_on(&host, &name, seen).await;
+            .begin(&machine, Lane::Power, START.into(), |_| async move {
+                let started = site.switch_on(&host, &name, &seen).await;
                 if let Err(error) = &started
                     && error.class == drover_world::ErrorClass::Terminal
                 {
@@ -226,10 +236,21 @@ impl Site {
         &self,
         host: &Host,
         machine: &MachineName,
-        seen: DomainSeen,
+        seen: &DomainSeen,
     ) -> Result<(), FabricError> {
         let domain = machine.as_str();
-        self.store.change(machine, |record| record.stopped = None)?;
+        let held = self.store.change(machine, |record| {
+            if !record.held {
+                record.stopped = None;
+            }
+            record.held
+        })?;
+        if held {
+            return Err(retryable(
+                format!("{machine} was stopped before it started"),
+                "ask for it again",
+            ));
+        }
         if let Some(live) = self.live().get_mut(machine) {
             live.healthy = false;
             live.running_since = None;
@@ -240,12 +261,12 @@ impl Site {
             if seen.power == DomainPower::Paused {
                 host.resume(domain).await?;
             } else {
-                host.start(domain, false).await?;
+                insist(|| host.start(domain, How::GoOn)).await?;
             }
             return Ok(());
         };
-        if is_off(&seen) {
-            host.start(domain, true).await?;
+        if is_off(seen) {
+            insist(|| host.start(domain, How::AnewAndStill)).await?;
         }
         let checkpoint = format!("drover-made-{}", made.epoch);
         let disks: Vec<String> = made.files.keys().cloned().collect();

@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 use super::Site;
 use super::copy::{Brought, DiskCopy, Lender};
 use super::jobs::{Lane, Percent};
-use super::ladder::{Target, rung};
+use super::ladder::{Source, Target, rung};
 use super::lend::bitmaps_since;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
@@ -93,13 +93,16 @@ impl Site {
         percent: &Percent,
     ) -> Result<(), FabricError> {
         let brought = self.bring_all(machines, what, percent).await;
-        let trouble = brought.as_ref().err().map(|error| error.message.clone());
         for machine in machines {
-            self.live()
-                .entry(machine.clone())
-                .or_default()
-                .trouble
-                .clone_from(&trouble);
+            let trouble = match &brought {
+                Err(error) => Some(error.message.clone()),
+                // What has arrived is here, whatever becomes of older points.
+                Ok(()) => self.thin(machine).await.err().map(|error| {
+                    warn!(%machine, %error, "points that need not be kept do not go");
+                    format!("older recovery points do not go: {}", error.message)
+                }),
+            };
+            self.live().entry(machine.clone()).or_default().trouble = trouble;
         }
         self.store.touch();
         brought
@@ -132,32 +135,27 @@ impl Site {
         let mut failed = None;
         for ((machine, half), one) in machines.iter().zip(&halves).zip(&lent.machines) {
             let brought = self.bring(&peer, machine, half, one, what, percent).await;
-            let reached = match brought {
-                Ok(files) => {
-                    let reached = self.keep_point(machine, half, one, lent.at, files, what)?;
-                    Some(reached)
-                }
-                Err(error) => {
-                    warn!(%machine, %error, "changes were not brought over");
-                    if error.class == ErrorClass::Terminal {
-                        // Who asks next learns why.
-                        self.change_half(machine, Half::pause)?;
-                    }
-                    failed = Some(error);
-                    None
-                }
-            };
+            let kept =
+                brought.and_then(|files| self.keep_point(machine, half, one, lent.at, files, what));
             let give = Return {
                 loan: one.loan.clone(),
                 machine: half.subject.at(half.role.other()).clone(),
-                reached: reached.flatten(),
+                reached: kept.as_ref().ok().cloned().flatten(),
             };
             let returned: Result<Nothing, _> = peer.call(path::RETURN, &give).await;
             if let Err(error) = returned {
                 // What was lent ends there by itself, and what is remembered too much costs little.
                 debug!(%machine, %error, "what was lent was not given back");
             }
-            self.thin(machine).await?;
+            // One machine's trouble is not that of the others.
+            if let Err(error) = kept {
+                warn!(%machine, %error, "changes were not brought over");
+                if error.class == ErrorClass::Terminal {
+                    // Who asks next learns why.
+                    self.change_half(machine, Half::pause)?;
+                }
+                failed = Some(error);
+            }
         }
         failed.map_or(Ok(()), Err)
     }
@@ -199,8 +197,7 @@ impl Site {
                 }
             }
             if what == What::Resync {
-                half.agreed = None;
-                half.own = None;
+                half.forget_agreement();
             }
             if matches!(what, What::Seed | What::Resync) {
                 half.in_run = false;
@@ -236,12 +233,11 @@ impl Site {
         what: What,
         percent: &Percent,
     ) -> Result<BTreeMap<String, PathBuf>, FabricError> {
-        let known = half.agreed.is_some() && lent.disks.iter().all(|disk| !disk.changed.is_empty());
-        if half.agreed.is_some() && !known && what == What::Changes {
+        let source = source(half, lent);
+        if half.agreed.is_some() && source == Source::Unknown && what == What::Changes {
             self.change_half(machine, |half| {
                 half.state = LinkState::ResyncRequired;
-                half.agreed = None;
-                half.own = None;
+                half.forget_agreement();
             })?;
             return Err(retryable(
                 format!("what changed on {machine} is not known any more"),
@@ -254,7 +250,7 @@ impl Site {
         let mut parts = Vec::new();
         for disk in &lent.disks {
             let own = ours.get(&disk.target);
-            let rung = rung(known, target(half, &disk.target, own));
+            let rung = rung(source, target(half, &disk.target, own));
             let file = self.new_file(machine, &disk.target)?;
             let part = Part(file.with_extension("qcow2.part"));
             self.layer(machine, half, disk, &part.0).await?;
@@ -363,6 +359,10 @@ impl Site {
     }
 
     /// What was brought over is a recovery point; what the source may forget is told.
+    ///
+    /// # Errors
+    /// When something else was done with the copy meanwhile: then what was brought stands on what is not the
+    /// newest any more.
     fn keep_point(
         &self,
         machine: &MachineName,
@@ -379,7 +379,11 @@ impl Site {
         if let Some(live) = self.live().get_mut(machine) {
             live.pending = 0;
         }
-        self.change_half(machine, |half| {
+        let kept = self.change_half(machine, |half| {
+            if !half.is_as(before) {
+                half.litter.extend(files.into_values());
+                return false;
+            }
             for (disk, file) in &files {
                 half.layers
                     .entry(disk.clone())
@@ -396,6 +400,7 @@ impl Site {
                 half.quiesced_at = Some(at);
             }
             half.agreed.clone_from(&agreed);
+            half.taken_from.clone_from(&lent.seal);
             half.own = None;
             half.described = Some(lent.described.clone());
             match (what, &lent.seal) {
@@ -407,8 +412,15 @@ impl Site {
                 }
                 _ => half.state = LinkState::Replicating,
             }
+            true
         })?;
-        Ok(agreed)
+        if kept {
+            return Ok(agreed);
+        }
+        Err(retryable(
+            format!("something else was done with the copy of {machine} meanwhile"),
+            "what was brought over is left out, and comes again",
+        ))
     }
 }
 
@@ -426,6 +438,17 @@ impl Drop for Part {
 fn link_of(half: &Half) -> String {
     let sites = &half.terms.sites;
     format!("{} {} {:?}", sites.primary, sites.secondary, half.towards)
+}
+
+/// What became of the machine's disks since both sides agreed.
+fn source(half: &Half, lent: &LentOne) -> Source {
+    if lent.seal.is_some() && lent.seal == half.taken_from {
+        return Source::Untouched;
+    }
+    match half.agreed {
+        Some(_) if lent.disks.iter().all(|disk| !disk.changed.is_empty()) => Source::Remembers,
+        _ => Source::Unknown,
+    }
 }
 
 /// What became of a disk's copy since both sides agreed.

@@ -1,5 +1,7 @@
 //! Ways to say no.
 
+use std::time::Duration;
+
 use drover_libvirt::call::chain;
 use drover_libvirt::protocol::Asker;
 use drover_world::{ErrorClass, FabricError};
@@ -42,6 +44,31 @@ pub(super) fn not_late(recorded: u64, asker: &Asker) -> Result<(), FabricError> 
     Err(FabricError {
         epoch_seen: Some(recorded),
         ..terminal(message, "whoever asks is late; the newer one goes on")
+    })
+}
+
+/// So often libvirt may say that something cannot be, and so much later it is asked again: what is in the way
+/// may be gone then, such as another process that has a disk open.
+const REFUSALS: u32 = 5;
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Does what libvirt may refuse for what the machine is. What it refuses again and again only a person mends.
+pub(super) async fn insist<F>(act: impl Fn() -> F) -> Result<(), FabricError>
+where
+    F: Future<Output = Result<(), HostError>>,
+{
+    for _ in 1..REFUSALS {
+        match act().await {
+            Err(HostError::Failed { .. }) => tokio::time::sleep(AGAIN).await,
+            other => return Ok(other?),
+        }
+    }
+    act().await.map_err(|error| match error {
+        HostError::Failed { .. } => terminal(
+            error.to_string(),
+            "look at the machine's description and at its host, then ask again",
+        ),
+        other => other.into(),
     })
 }
 
@@ -88,5 +115,58 @@ impl From<HostError> for FabricError {
             HostError::Refused { .. } => terminal(words, "look at the mover's rights on the host"),
             _ => retryable(words, "look at libvirt on the host"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::host::Task;
+
+    fn task() -> Task {
+        Task {
+            host: "host-1".into(),
+            doing: "start db-1".into(),
+        }
+    }
+
+    async fn told(answers: &[fn() -> Result<(), HostError>]) -> (Result<(), FabricError>, usize) {
+        let asked = Cell::new(0);
+        let act = async || {
+            let at = asked.get();
+            asked.set(at + 1);
+            answers[at.min(answers.len() - 1)]()
+        };
+        (insist(act).await, asked.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_libvirt_refuses_again_and_again_is_a_persons() {
+        // SPEC: FO-3
+        let refused = || {
+            let why = "unsupported configuration".to_owned();
+            Err(HostError::Failed { task: task(), why })
+        };
+        let silent = || {
+            let why = "closed".to_owned();
+            Err(HostError::Unreachable { task: task(), why })
+        };
+        let (ended, asked) = told(&[refused]).await;
+        let error = ended.unwrap_err();
+        assert_eq!((error.class, asked), (ErrorClass::Terminal, 5));
+        assert!(
+            error.message.contains("unsupported configuration"),
+            "{error}"
+        );
+        // What was in the way for a moment was not.
+        assert_eq!(told(&[refused, || Ok(())]).await, (Ok(()), 2));
+        // A host that does not answer is asked by whoever asks next.
+        let (ended, asked) = told(&[refused, silent]).await;
+        assert_eq!(
+            (ended.unwrap_err().class, asked),
+            (ErrorClass::Retryable, 2)
+        );
     }
 }

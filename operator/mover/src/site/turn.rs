@@ -69,8 +69,7 @@ impl Site {
             half.state = LinkState::Paused;
             half.points.clear();
             half.last = None;
-            half.agreed = None;
-            half.own = None;
+            half.forget_agreement();
             record.half = Some(half);
             let made = record.made.as_ref()?;
             Some(Parting {
@@ -153,6 +152,7 @@ impl Site {
             half.state = LinkState::Paused;
             half.finalized = true;
             half.described = Some(described);
+            half.taken_from = None;
             half.own = apart.as_ref().and_then(|apart| apart.here.clone());
             half.agreed = apart.map(|apart| apart.there);
             half.last = None;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use drover_api::value::MachineName;
 use drover_libvirt::protocol::{Half as HalfSeen, Named, path};
-use drover_world::LinkState;
+use drover_world::{FabricError, LinkState};
+use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -15,7 +16,7 @@ use super::Site;
 use super::hosts::Whereabouts;
 use super::jobs::Lane;
 use super::keep::known;
-use super::power::is_off;
+use super::power::{START, is_off};
 use super::pull::What;
 use crate::host::{DomainPower, DomainSeen, Host};
 use crate::record::{Half, Record};
@@ -24,8 +25,9 @@ use crate::record::{Half, Record};
 const BEAT: Duration = Duration::from_millis(500);
 /// How often guests are looked at that are not known to be well.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often what is seldom needed is done.
+/// How often what is seldom needed is done, and for how many machines at once.
 const SELDOM: Duration = Duration::from_secs(15);
+const AT_ONCE: usize = 8;
 
 impl Site {
     /// Works until the future that this is called in is dropped.
@@ -48,7 +50,7 @@ impl Site {
                 // Its site may have lost power; if it runs, this is forgotten at the first look.
                 self.live().entry(machine.clone()).or_default().was_cut_off = true;
             }
-            if record.frozen {
+            if record.is_at_rest() {
                 self.release(&machine).await;
             }
             if let Err(error) = self.end_loans_of(&machine).await {
@@ -261,23 +263,26 @@ impl Site {
 
     async fn keep_house(self: Arc<Self>) {
         loop {
-            self.end_idle_loans().await;
-            for (machine, record) in self.store.all() {
-                let at_rest = self.live().get(&machine).is_some_and(|live| live.at_rest);
-                if record.frozen && !at_rest {
-                    self.release(&machine).await;
-                }
-                self.look_after(&machine, &record).await;
-            }
+            // A host that does not answer keeps what is there from nobody else.
+            let machines = stream::iter(self.store.all().into_keys());
+            let look_after = machines.for_each_concurrent(AT_ONCE, async |machine| {
+                self.look_after(&machine).await;
+            });
+            tokio::join!(self.end_idle_loans(), look_after);
             tokio::time::sleep(SELDOM).await;
         }
     }
 
-    async fn look_after(self: &Arc<Self>, machine: &MachineName, record: &Record) {
-        let found = self.find(machine.as_str()).await;
-        let Ok(Some((host, seen))) = found else {
+    /// What cannot wait comes first; what takes long is begun, and not waited for.
+    async fn look_after(self: &Arc<Self>, machine: &MachineName) {
+        let at_rest = self.live().get(machine).is_some_and(|live| live.at_rest);
+        if self.store.get(machine).is_at_rest() && !at_rest {
+            self.release(machine).await;
+        }
+        let Ok(Some((host, seen))) = self.find(machine.as_str()).await else {
             return;
         };
+        let record = self.store.get(machine);
         if !is_off(&seen) {
             if record.fenced.is_some() {
                 warn!(%machine, "it is fenced, and ran: its power is cut");
@@ -286,19 +291,52 @@ impl Site {
                 }
                 return;
             }
-            if let Err(error) = self.fold(machine).await {
-                debug!(%machine, %error, "its files are brought together later");
-            }
+            self.begin_fold(machine);
             self.note_addresses(machine, host).await;
             return;
         }
+        if self.starts_with_site(machine, &record) {
+            self.begin_start_with_site(machine);
+        }
+    }
+
+    /// Whether it ran when its site lost power, and nobody has said since that it should not.
+    fn starts_with_site(&self, machine: &MachineName, record: &Record) -> bool {
         let cut_off = self
             .live()
             .get(machine)
             .is_some_and(|live| live.was_cut_off);
-        if cut_off && record.ran && !record.held && self.jobs.doing(machine, Lane::Power).is_none()
-        {
-            self.start_with_site(machine, record).await;
+        cut_off && record.ran && !record.held
+    }
+
+    fn begin_fold(self: &Arc<Self>, machine: &MachineName) {
+        let (site, name) = (Arc::clone(self), machine.clone());
+        let begun = self
+            .jobs
+            .begin(machine, Lane::Fold, "fold".into(), |_| async move {
+                let folded = site.fold(&name).await;
+                if let Err(error) = &folded {
+                    debug!(machine = %name, %error, "its files are brought together later");
+                }
+                Ok(())
+            });
+        if let Err(error) = begun {
+            debug!(%machine, %error, "its files are brought together later");
+        }
+    }
+
+    fn begin_start_with_site(self: &Arc<Self>, machine: &MachineName) {
+        let (site, name) = (Arc::clone(self), machine.clone());
+        let begun = self
+            .jobs
+            .begin(machine, Lane::Power, START.into(), |_| async move {
+                if let Err(error) = site.start_with_site(&name).await {
+                    debug!(machine = %name, %error, "it did not start with its site");
+                }
+                Ok(())
+            });
+        if let Err(error) = begun {
+            debug!(%machine, %error, "it does not start with its site now");
         }
     }
 
@@ -317,38 +355,33 @@ impl Site {
 
     /// A machine that ran when its site lost power starts again if the other side says that it did not take
     /// over. While that does not answer nobody knows, and a person or Drover decides.
-    async fn start_with_site(self: &Arc<Self>, machine: &MachineName, record: &Record) {
-        let Some(half) = &record.half else { return };
+    async fn start_with_site(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let record = self.store.get(machine);
+        let Some(half) = &record.half else {
+            return Ok(());
+        };
         let starts = record.autostart || record.made.is_some();
         if half.state == LinkState::None || !starts {
-            return;
+            return Ok(());
         }
-        let Ok(peer) = self.peer(&half.terms, half.role) else {
-            return;
-        };
+        let peer = self.peer(&half.terms, half.role)?;
         let other = Named {
             machine: half.subject.at(half.role.other()).clone(),
         };
-        let answer: Result<HalfSeen, _> = peer.call(path::HALF, &other).await;
-        let taken_over = match &answer {
-            Ok(other) => other.link.epoch > record.epoch.max(half.epoch) || other.turn > half.turn,
-            Err(error) => {
-                debug!(%machine, %error, "whether it runs elsewhere is not known");
-                return;
-            }
-        };
-        if taken_over {
+        let other: HalfSeen = peer.call(path::HALF, &other).await?;
+        if other.link.epoch > record.epoch.max(half.epoch) || other.turn > half.turn {
             info!(%machine, "it was taken over by the other site, and is held here");
-            let _ = self.store.change(machine, |record| record.held = true);
-            return;
+            self.store.change(machine, |record| record.held = true)?;
+            return Ok(());
         }
-        let Ok(Some((host, seen))) = self.find(machine.as_str()).await else {
-            return;
-        };
+        let (host, seen) = self.must_find(machine.as_str()).await?;
+        // The answer took its time: whatever was asked for meanwhile is newer.
+        let now = self.store.get(machine);
+        if now.epoch != record.epoch || !self.starts_with_site(machine, &now) {
+            return Ok(());
+        }
         info!(%machine, "it starts with its site");
-        if let Err(error) = self.switch_on(host, machine, seen).await {
-            warn!(%machine, %error, "it did not start with its site");
-        }
+        self.switch_on(host, machine, &seen).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use drover_lab::Guest;
-use drover_mover::host::{Backup, Host, HostError, Listen};
+use drover_mover::host::{Backup, Host, HostError, Listen, Start};
 use drover_mover::nbd::{Address, Client, Content, Wishes};
 use drover_mover::transfer::Dirty;
 use tempfile::TempDir;
@@ -35,12 +35,17 @@ async fn a_disk_is_copied_whole_and_then_by_what_changed() {
     let second = host.begin_backup(name, &bench.backup(None, "cp-0")).await;
     assert!(matches!(second, Err(HostError::Busy { .. })), "{second:?}");
 
+    // When somebody ends what is his own, then this one is not.
+    let elsewhere = tempfile::tempdir().unwrap();
+    host.end_backup(name, elsewhere.path()).await.unwrap();
+    assert!(host.backup_open(name).await.unwrap());
+
     // Then what is read is the disk, and the other one is not offered.
     let copied = bench.copy(false).await;
-    host.end_backup(name).await.unwrap();
+    host.end_backup(name, bench.folder.path()).await.unwrap();
     bench.assert_like(&disk);
     assert!(!host.backup_open(name).await.unwrap());
-    host.end_backup(name).await.unwrap();
+    host.end_backup(name, bench.folder.path()).await.unwrap();
 
     // When it has written, and what changed is copied
     host.resume(name).await.unwrap();
@@ -50,7 +55,7 @@ async fn a_disk_is_copied_whole_and_then_by_what_changed() {
         .await
         .unwrap();
     let changed = bench.copy(true).await;
-    host.end_backup(name).await.unwrap();
+    host.end_backup(name, bench.folder.path()).await.unwrap();
 
     // Then it is the disk again, and that was less.
     bench.assert_like(&disk);
@@ -75,14 +80,14 @@ async fn a_disk_is_copied_whole_and_then_by_what_changed() {
     assert!(!host.backup_open(name).await.unwrap());
     let off = host.drop_checkpoint(name, "cp-2").await;
     assert!(matches!(off, Err(HostError::NotRunning { .. })), "{off:?}");
-    host.start(name, true).await.unwrap();
+    host.start(name, Start::AnewAndStill).await.unwrap();
 
     // Then what changed is still known.
     host.begin_backup(name, &bench.backup(Some("cp-2"), "cp-4"))
         .await
         .unwrap();
     bench.copy(true).await;
-    host.end_backup(name).await.unwrap();
+    host.end_backup(name, bench.folder.path()).await.unwrap();
     bench.assert_like(&disk);
     host.destroy(name).await.unwrap();
 }
@@ -122,7 +127,7 @@ async fn a_killed_guest_does_not_know_what_changed() {
         .await
         .unwrap();
     bench.copy(false).await;
-    host.end_backup(name).await.unwrap();
+    host.end_backup(name, bench.folder.path()).await.unwrap();
     bench.assert_like(&guest.disks(&primary().pool_folder())[0]);
     assert_eq!(host.checkpoints(name).await.unwrap(), ["cp-3"]);
 
@@ -131,7 +136,7 @@ async fn a_killed_guest_does_not_know_what_changed() {
     host.destroy(name).await.unwrap();
     let disk = guest.disks(&primary().pool_folder()).remove(0);
     qemu_img(&["bitmap", "--remove"], &[&disk, Path::new("cp-3")]);
-    host.start(name, true).await.unwrap();
+    host.start(name, Start::AnewAndStill).await.unwrap();
     let error = host
         .begin_backup(name, &bench.backup(Some("cp-3"), "cp-4"))
         .await

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use drover_lab::{Guest, Lab, Side, Site};
-use drover_mover::host::{DomainPower, Host};
+use drover_mover::host::{DomainPower, Host, Start};
 use tokio::time::Instant;
 
 /// A busy machine takes its time; nothing that is waited for takes this long.
@@ -43,7 +43,7 @@ pub(crate) async fn counting(host: &Host, guest: &Guest) {
 /// Starts a guest at the primary site, and returns when it counts.
 pub(crate) async fn start(host: &Host, name: &str) {
     let boots = primary().console(name).unwrap().boots.len();
-    host.start(name, false).await.unwrap();
+    host.start(name, Start::GoOn).await.unwrap();
     until("it counts", async || {
         let console = primary().console(name).unwrap();
         let boot = console.boots.get(boots);

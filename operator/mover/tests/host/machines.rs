@@ -1,9 +1,9 @@
 //! Machines are listed, defined, started and stopped.
 
 use drover_lab::Guest;
-use drover_mover::host::{DomainPower, HostError, Which};
+use drover_mover::host::{DomainPower, Ending, HostError, Start, Which};
 
-use super::bench::{heartbeat, host, power, primary, until};
+use super::bench::{counting, heartbeat, host, power, primary, start, until};
 
 #[tokio::test]
 async fn what_is_so_already_is_no_error() {
@@ -20,7 +20,7 @@ async fn what_is_so_already_is_no_error() {
 
     // When it is started to stand still, twice, then it stands still.
     for _ in 0..2 {
-        host.start(name, true).await.unwrap();
+        host.start(name, Start::AnewAndStill).await.unwrap();
         assert_eq!(power(&host, name).await, DomainPower::Paused);
     }
 
@@ -49,7 +49,7 @@ async fn what_is_so_already_is_no_error() {
 
     // When it is started and switched off, each twice, then it is off.
     for _ in 0..2 {
-        host.start(name, false).await.unwrap();
+        host.start(name, Start::GoOn).await.unwrap();
         assert_eq!(power(&host, name).await, DomainPower::Running);
     }
     for _ in 0..2 {
@@ -78,11 +78,45 @@ async fn what_is_so_already_is_no_error() {
 }
 
 #[tokio::test]
+async fn memory_that_was_saved_is_gone_on_with_or_thrown_away() {
+    // SPEC: FB-5
+    // Given a guest that counts, and whose memory is saved
+    let (name, host) = ("saves", host(primary()));
+    counting(&host, &Guest::new(name)).await;
+    let boots = || primary().console(name).unwrap().boots.len();
+    let before = boots();
+    let save = || primary().virsh(&["managedsave", name]).unwrap();
+    save();
+    assert_eq!(host.ending(name).await.unwrap(), Ending::Saved);
+
+    // When it is started to go on, then it does not boot.
+    host.start(name, Start::GoOn).await.unwrap();
+    let saved = heartbeat(name);
+    until("it counts on", async || heartbeat(name) > saved).await;
+    assert_eq!(boots(), before);
+
+    // When it is started anew, then it stands still, and boots when it goes on.
+    save();
+    host.start(name, Start::AnewAndStill).await.unwrap();
+    assert_eq!(power(&host, name).await, DomainPower::Paused);
+    host.resume(name).await.unwrap();
+    until("it boots", async || boots() > before).await;
+
+    // However it ends after that is told.
+    host.destroy(name).await.unwrap();
+    assert_eq!(host.ending(name).await.unwrap(), Ending::Cut);
+    start(&host, name).await;
+    host.shutdown(name).await.unwrap();
+    until("it is off", async || !power(&host, name).await.is_active()).await;
+    assert_eq!(host.ending(name).await.unwrap(), Ending::ShutDown);
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_said() {
     let host = host(primary());
 
     // Of a machine that is not there
-    let unknown = host.start("nobody", false).await.unwrap_err();
+    let unknown = host.start("nobody", Start::GoOn).await.unwrap_err();
     assert!(
         matches!(unknown, HostError::NoSuchDomain { .. }),
         "{unknown:?}"
@@ -117,7 +151,7 @@ async fn what_cannot_be_is_said() {
 
     // Of one that cannot start, because its disk is gone
     std::fs::remove_file(&Guest::new(name).disks(&primary().pool_folder())[0]).unwrap();
-    let error = host.start(name, false).await.unwrap_err();
+    let error = host.start(name, Start::GoOn).await.unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
 }
 

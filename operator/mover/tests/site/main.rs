@@ -6,5 +6,6 @@
 
 mod beginnings;
 mod copying;
+mod endings;
 mod movers;
 mod protected;

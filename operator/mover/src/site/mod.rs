@@ -60,8 +60,8 @@ use crate::host::{DomainSeen, Host};
 use crate::record::Record;
 use crate::store::Store;
 use crate::transfer::Throttles;
-use hosts::Hosts;
 pub use hosts::{HostAt, NbdAt};
+use hosts::{Hosts, Whereabouts};
 use jobs::Jobs;
 use loans::Loans;
 use refusal::{retryable, terminal};
@@ -174,9 +174,11 @@ impl Site {
     /// The host that knows a domain, and how it is there.
     async fn find(&self, domain: &str) -> Result<Option<(&Host, DomainSeen)>, FabricError> {
         match self.hosts.find(domain).await {
+            Whereabouts::At(host, seen) => Ok(Some((host, seen))),
+            Whereabouts::Nowhere => Ok(None),
             // What Drover did not make here is at no host, whether that answers or not.
-            Err(_) if self.never_here(domain) => Ok(None),
-            found => found,
+            Whereabouts::Unknown(_) if self.never_here(domain) => Ok(None),
+            Whereabouts::Unknown(error) | Whereabouts::Twice(error) => Err(error),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod disks;
 mod edit;
+mod emulator;
 mod error;
 mod mark;
 mod nics;

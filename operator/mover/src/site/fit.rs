@@ -110,6 +110,7 @@ mod tests {
             qemu: "7.2.22".into(),
             machine_types: owned(types),
             cpu_models: owned(models),
+            emulators: Vec::new(),
             free_memory: 0,
             memory: 0,
             cpus: 1,

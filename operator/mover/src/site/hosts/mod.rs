@@ -90,6 +90,11 @@ impl Placed {
         answer
     }
 
+    /// Whether the mover stands there, and sees its files.
+    pub(super) fn is_here(&self) -> bool {
+        self.ports.is_none()
+    }
+
     /// What it is, and the networks that machines can be attached to there.
     pub(super) async fn ask_about(&self) -> Result<(About, Vec<String>), HostError> {
         let about = self.ask(self.host.about()).await?;
@@ -200,6 +205,25 @@ impl Hosts {
             }
             (known, _) => known,
         }
+    }
+
+    /// Has all hosts but the one that keeps it forget a machine that is off. Where one does not answer its
+    /// definition is left behind, as somebody leaves it who moves a machine.
+    pub(super) async fn forget(
+        &self,
+        machine: &DomainSeen,
+        keeper: Option<&str>,
+    ) -> Result<(), FabricError> {
+        let (name, others) = (machine.name.as_str(), self.hosts.iter());
+        for placed in others.filter(|placed| keeper != Some(placed.name())) {
+            let Ok(Some(seen)) = placed.ask(placed.host.domain(name)).await else {
+                continue;
+            };
+            if seen.uuid == machine.uuid && !seen.power.is_active() {
+                placed.host.undefine(name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks hosts that do not answer whether they do again; whether one does.

@@ -81,7 +81,8 @@ pub struct Seen {
     pub halves: Vec<Half>,
     /// Machines that are fenced, with the epoch.
     pub fences: Vec<(MachineName, u64)>,
-    /// Hosts that do not answer: what is not among the machines may be there.
+    /// Hosts of which not everything is known, as those that do not answer: what is not among the machines may
+    /// be there.
     #[serde(default)]
     pub silent: Vec<String>,
 }

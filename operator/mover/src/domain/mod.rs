@@ -8,6 +8,7 @@
 mod alone;
 mod disks;
 mod edit;
+mod emulator;
 mod error;
 mod mark;
 mod nics;

@@ -20,6 +20,8 @@ pub struct About {
     pub machine_types: Vec<String>,
     /// The processors that libvirt knows there by name, such as `Haswell`; none where it does not say.
     pub cpu_models: Vec<String>,
+    /// The programs that emulate machines, by their paths; none where it does not say.
+    pub emulators: Vec<String>,
     /// Memory that nobody uses, in bytes.
     pub free_memory: u64,
     /// All its memory, in bytes.
@@ -82,6 +84,7 @@ impl Host {
                 libvirt: version(connect.lib_version()?),
                 qemu: version(connect.hyp_version()?),
                 machine_types: xml::machine_types(&capabilities)?,
+                emulators: xml::emulators(&capabilities)?,
                 free_memory: connect.free_memory()?,
                 memory: node.memory.saturating_mul(1024),
                 cpus: node.cpus,

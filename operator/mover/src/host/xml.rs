@@ -107,6 +107,20 @@ pub(super) fn machine_types(capabilities: &str) -> Result<Vec<String>, Fault> {
     Ok(types)
 }
 
+/// The programs of a host that emulate machines, of whichever architecture.
+pub(super) fn emulators(capabilities: &str) -> Result<Vec<String>, Fault> {
+    let named = elements(capabilities)?.into_iter().filter(|element| {
+        matches!(
+            element.path.as_str(),
+            "capabilities/guest/arch/emulator" | "capabilities/guest/arch/domain/emulator"
+        )
+    });
+    let mut emulators: Vec<String> = named.map(|element| element.text).collect();
+    emulators.sort();
+    emulators.dedup();
+    Ok(emulators)
+}
+
 /// A checkpoint with bitmaps on some of all disks.
 pub(super) fn checkpoint(name: &str, wanted: &[String], all: &[Disk]) -> Result<String, Fault> {
     let disks = each(wanted, all, |target, is_wanted| {
@@ -318,6 +332,24 @@ mod tests {
             <guest><arch name='x86_64'><machine canonical='pc-q35-7.2'>q35</machine><machine>pc-q35-7.2</machine>\
             <domain type='qemu'/><domain type='kvm'><machine>microvm</machine></domain></arch></guest></capabilities>";
         assert_eq!(machine_types(capabilities).unwrap(), ["pc-q35-7.2", "q35"]);
+    }
+
+    #[test]
+    fn emulators_are_those_of_all_architectures() {
+        let capabilities = "<capabilities><host><cpu><arch>x86_64</arch></cpu></host>\
+            <guest><arch name='i686'><emulator>/usr/bin/qemu-system-i386</emulator></arch></guest>\
+            <guest><arch name='x86_64'><emulator>/usr/bin/qemu-system-x86_64</emulator><domain type='qemu'/>\
+            <domain type='kvm'><emulator>/usr/bin/kvm</emulator></domain>\
+            <domain type='xen'><emulator>/usr/bin/kvm</emulator></domain></arch></guest></capabilities>";
+        assert_eq!(
+            emulators(capabilities).unwrap(),
+            [
+                "/usr/bin/kvm",
+                "/usr/bin/qemu-system-i386",
+                "/usr/bin/qemu-system-x86_64"
+            ]
+        );
+        assert!(emulators("<capabilities/>").unwrap().is_empty());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Whether a machine of the other side could run here: asked when it is protected, and all the time after that,
 //! because hosts change.
 
+use std::path::Path;
+
 use drover_api::Right;
 use drover_api::value::MachineName;
 use drover_libvirt::protocol::Described;
@@ -8,14 +10,23 @@ use drover_world::{FabricError, LinkState};
 
 use super::Site;
 use super::refusal::{retryable, terminal};
-use crate::domain::Domain;
+use crate::domain::{Domain, Tie, Tied};
 use crate::host::About;
 
-const HINT: &str =
-    "bring QEMU and libvirt of both sides to versions that know it, or change the machine";
+pub(super) const HINT: &str = "bring it here: QEMU and libvirt in versions that know it, files under the same \
+     path; or change the machine";
+
+/// A host that answers.
+#[derive(Clone, Debug)]
+pub(super) struct Answering {
+    /// What it is.
+    pub(super) about: About,
+    /// Whether the mover stands there, and sees its files.
+    pub(super) is_here: bool,
+}
 
 impl Site {
-    /// Whether a host here knows what a machine is made of.
+    /// Whether a host here knows what a machine is made of, and has it, as far as the mover sees.
     ///
     /// # Errors
     /// When none does, or none answers.
@@ -25,11 +36,11 @@ impl Site {
         described: &Described,
     ) -> Result<(), FabricError> {
         let domain = Domain::parse(&described.xml)?;
-        let hosts = self.abouts().await;
+        let hosts = self.answering().await;
         if hosts.is_empty() {
             return Err(retryable("no host answers", "look at libvirt on the hosts"));
         }
-        match unknown_everywhere(&domain, &hosts) {
+        match unfit_everywhere(&domain, &hosts) {
             None => Ok(()),
             Some(what) => Err(terminal(
                 format!("{machine} could not run here: {what}"),
@@ -39,14 +50,14 @@ impl Site {
     }
 
     /// The same of all machines whose copies are here.
-    pub(super) fn copies_could_run(&self, hosts: &[About]) -> Right {
+    pub(super) fn copies_could_run(&self, hosts: &[Answering]) -> Right {
         let records = self.store.all().into_iter();
         let unfit = records.filter_map(|(name, record)| {
             let half = record.half?;
             let copied = half.holds() && half.state != LinkState::None;
             let described = half.described.filter(|_| copied)?;
             let domain = Domain::parse(&described.xml).ok()?;
-            let what = unknown_everywhere(&domain, hosts).filter(|_| !hosts.is_empty())?;
+            let what = unfit_everywhere(&domain, hosts).filter(|_| !hosts.is_empty())?;
             Some(format!("{name} ({what})"))
         });
         let unfit: Vec<String> = unfit.collect();
@@ -59,26 +70,50 @@ impl Site {
     }
 
     /// What the hosts are that answer.
-    async fn abouts(&self) -> Vec<About> {
-        let mut abouts = Vec::new();
+    async fn answering(&self) -> Vec<Answering> {
+        let mut answering = Vec::new();
         for placed in self.hosts.iter() {
-            abouts.extend(placed.ask_about().await.ok().map(|(about, _)| about));
+            if let Ok((about, _)) = placed.ask_about().await {
+                let is_here = placed.is_here();
+                answering.push(Answering { about, is_here });
+            }
         }
-        abouts
+        answering
     }
 }
 
-/// What no host knows; nothing where one of them knows everything.
-fn unknown_everywhere(domain: &Domain, hosts: &[About]) -> Option<String> {
+/// What no host knows or has; nothing where one of them would do.
+fn unfit_everywhere(domain: &Domain, hosts: &[Answering]) -> Option<String> {
     let mut first = None;
     for host in hosts {
-        let unknown = unknown(domain, host)?;
-        first = first.or(Some(unknown));
+        let unfit = unknown(domain, &host.about)
+            .or_else(|| missing_here(domain).filter(|_| host.is_here))?;
+        first = first.or(Some(unfit));
     }
     first
 }
 
-fn unknown(domain: &Domain, host: &About) -> Option<String> {
+/// What a machine refers to and is not on the host where the mover stands; of others it sees no files. Which
+/// program emulates it is the host's own choice.
+pub(super) fn missing_here(domain: &Domain) -> Option<String> {
+    let file = |tie: &Tie| {
+        matches!(
+            tie.what,
+            Tied::Kernel
+                | Tied::Initrd
+                | Tied::Table
+                | Tied::Firmware
+                | Tied::NvramTemplate
+                | Tied::Rom
+        )
+    };
+    let ties = domain.ties().into_iter();
+    let missing = ties.filter(file).find(|tie| !Path::new(&tie.path).exists());
+    missing.map(|tie| format!("{} {} is not here", tie.what, tie.path))
+}
+
+/// What a host does not know of what a machine is made of.
+pub(super) fn unknown(domain: &Domain, host: &About) -> Option<String> {
     let qemu = &host.qemu;
     let machine_type = domain
         .machine_type()
@@ -103,16 +138,21 @@ fn unknown(domain: &Domain, host: &About) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn host(types: &[&str], models: &[&str]) -> About {
+    fn host(types: &[&str], models: &[&str]) -> Answering {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        About {
+        let about = About {
             libvirt: "9.0.0".into(),
             qemu: "7.2.22".into(),
             machine_types: owned(types),
             cpu_models: owned(models),
+            emulators: Vec::new(),
             free_memory: 0,
             memory: 0,
             cpus: 1,
+        };
+        Answering {
+            about,
+            is_here: true,
         }
     }
 
@@ -130,7 +170,7 @@ mod tests {
         let old = host(&["pc-q35-7.2"], &["Haswell"]);
         let new = host(&["pc-q35-9.2"], &["Haswell"]);
         let strange = host(&["pc-q35-9.2"], &["Denverton"]);
-        let told = |hosts: &[About]| unknown_everywhere(&haswell, hosts);
+        let told = |hosts: &[Answering]| unfit_everywhere(&haswell, hosts);
         assert_eq!(
             told(std::slice::from_ref(&old)).unwrap(),
             "QEMU 7.2.22 does not know the machine type pc-q35-9.2"
@@ -144,6 +184,29 @@ mod tests {
         // What libvirt says nothing of, and what is the host's own, is not compared.
         assert_eq!(told(&[host(&["pc-q35-9.2"], &[])]), None);
         let own = machine("<cpu mode='host-model'><model>Haswell</model></cpu>");
-        assert_eq!(unknown_everywhere(&own, &[strange]), None);
+        assert_eq!(unfit_everywhere(&own, &[strange]), None);
+    }
+
+    #[test]
+    fn files_are_looked_for_where_the_mover_stands() {
+        // SPEC: PR-1, RD-1
+        let booted = |kernel: &str| {
+            Domain::parse(&format!(
+                "<domain type='kvm'><name>db-1</name><os><kernel>{kernel}</kernel></os><devices>\
+                 <emulator>/nowhere/qemu</emulator></devices></domain>"
+            ))
+            .unwrap()
+        };
+        let here = host(&[], &[]);
+        let elsewhere = Answering {
+            is_here: false,
+            ..here.clone()
+        };
+        let absent = booted("/nowhere/vmlinuz");
+        let missing = Some("kernel /nowhere/vmlinuz is not here".to_owned());
+        let here = std::slice::from_ref(&here);
+        assert_eq!(unfit_everywhere(&absent, here), missing);
+        assert_eq!(unfit_everywhere(&absent, &[elsewhere]), None);
+        assert_eq!(unfit_everywhere(&booted("/dev/null"), here), None);
     }
 }

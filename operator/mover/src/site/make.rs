@@ -3,21 +3,22 @@
 //! What is made writes to files of its own above the copy, so it stands at once and leaves the copy as it is.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use drover_api::LocationType;
 use drover_api::value::MachineName;
 use drover_fabric::{Answer, Materialize};
-use drover_libvirt::protocol::{Accepts, Asker, Make};
+use drover_libvirt::protocol::{Asker, Make};
 use drover_world::{FabricError, LinkState, Outcome};
 
 use super::Site;
 use super::jobs::Lane;
+use super::place::{Wanted, is_own, may_be_made, named};
 use super::power::is_off;
 use super::refusal::{insist, not_late, retryable, terminal};
-use crate::domain::{Domain, Nic, Tie, Tied};
-use crate::host::{DomainPower, Host, Start, Which};
+use crate::domain::{Domain, Nic};
+use crate::host::{DomainPower, DomainSeen, Host, Start};
 use crate::image;
 use crate::record::{Half, Made, Record};
 
@@ -70,10 +71,7 @@ impl Site {
         }
         if let Some((_, seen)) = &found {
             if !is_off(seen) {
-                return Err(terminal(
-                    format!("{machine} runs here; what runs is not overwritten"),
-                    "look who started it, and stop it first",
-                ));
+                return Err(runs_here(machine.as_str()));
             }
             if record.made.is_none() && half.origin != half.role && !half.adopted {
                 return Err(stranger(machine));
@@ -85,7 +83,9 @@ impl Site {
                 "reverse its replication before it is made anew",
             ));
         }
-        self.acceptable(found.is_some(), &ask.with).await?;
+        may_be_made(found.is_some(), &ask.with)?;
+        self.acceptable(machine.as_str(), Some(half), found.as_ref(), &ask.with)
+            .await?;
         let (on, seal) = self.source_of(half, &ask.with).await?;
         let agreed = half.agreed.clone().filter(|_| on == half.top());
         self.jobs.abort(machine, Lane::Copy);
@@ -261,82 +261,63 @@ impl Site {
             image::settle(file).await?;
         }
         let found = self.find(&making.domain).await?;
-        // At home it is what it was there, wherever it comes from.
-        let own = found
-            .as_ref()
-            .filter(|_| !making.with.drill && half.origin == half.role);
-        let mut domain = match own {
-            Some((host, _)) => Domain::parse(&host.xml(&making.domain, Which::Persistent).await?)?,
-            None => description(half)?,
-        };
-        if own.is_none() {
+        let own = found.is_some() && is_own(half, making.with.drill);
+        let mut domain = self
+            .base_of(half, found.as_ref(), making.with.drill)
+            .await?;
+        if !own {
             // Those that are not copied are not here.
             let copied: Vec<&str> = making.files.keys().map(String::as_str).collect();
             domain.keep_disks(&copied);
         }
         shape(&mut domain, making)?;
-        let named = making.with.settings.as_ref().and_then(|to| to.host.clone());
-        let named = named.or_else(|| making.with.location.host.clone());
-        let host = if let Some((host, _)) = &found {
-            *host
-        } else {
-            let named = named.as_ref().map(drover_api::value::HostName::as_str);
-            let networks = making.with.nics.iter().map(|nic| nic.network.to_string());
-            self.place(named, &networks.collect::<Vec<_>>()).await?
+        let wanted = Wanted {
+            machine: &making.domain,
+            domain: Some(&domain),
+            with: &making.with,
         };
-        missing_here(&domain)?;
-        if half.adopted && found.is_some() && !making.with.drill {
-            // It has another number; its disks stay.
-            host.undefine(&making.domain).await?;
+        let stands = found.as_ref().map(|(host, _)| *host);
+        let (placed, about) = self.place(&wanted, stands).await?;
+        let host = &placed.host;
+        let stays = own && stands.is_some_and(|stands| stands.name() == host.name());
+        if !stays {
+            domain.use_emulator_of(&about.emulators);
+        }
+        self.define(half, making, &domain, host, found).await
+    }
+
+    /// Has a machine be defined at a host, and not at the one where it stood if that is another one.
+    async fn define(
+        &self,
+        half: &Half,
+        making: &Making,
+        domain: &Domain,
+        at: &Host,
+        found: Option<(&Host, DomainSeen)>,
+    ) -> Result<(), FabricError> {
+        let name = making.domain.as_str();
+        if let Some((former, seen)) = &found {
+            if !is_off(seen) {
+                return Err(runs_here(name));
+            }
+            let same = domain.uuid().as_ref() == Some(&seen.uuid);
+            if making.with.drill || half.adopted {
+                // It has another number, and would be in the way; its disks stay.
+                former.undefine(name).await?;
+                self.hosts.forget(seen, None).await?;
+            } else if !same && !is_own(half, making.with.drill) {
+                return Err(stranger(name));
+            }
         }
         let xml = domain.to_xml();
-        insist(|| host.define(&xml)).await?;
-        host.set_autostart(&making.domain, false).await?;
-        Ok(())
-    }
-
-    /// Whether a machine could be made with these settings.
-    pub(super) async fn accepts(&self, ask: Accepts) -> Result<(), FabricError> {
-        let record = self.store.get(&ask.machine);
-        let found = self.find(ask.machine.as_str()).await?;
-        let original = record
-            .half
-            .as_ref()
-            .is_some_and(|half| half.origin == half.role || half.adopted);
-        if found.is_some() && record.made.is_none() && !original && !ask.with.drill {
-            return Err(stranger(&ask.machine));
+        insist(|| at.define(&xml)).await?;
+        at.set_autostart(name, false).await?;
+        self.hosts.remember(name, at.name());
+        // Only now: at home nobody else knows what it is.
+        match found.filter(|_| named(&making.with).is_some()) {
+            Some((_, seen)) => self.hosts.forget(&seen, Some(at.name())).await,
+            None => Ok(()),
         }
-        self.acceptable(found.is_some(), &ask.with).await
-    }
-
-    async fn acceptable(&self, there: bool, with: &Materialize) -> Result<(), FabricError> {
-        let elsewhere = with.location.kind == LocationType::Alternate;
-        if elsewhere && !there && !with.location.create_if_missing {
-            return Err(terminal(
-                "there is no such machine at the other location",
-                "declare createIfMissing",
-            ));
-        }
-        let mut known = Vec::new();
-        let mut silent = None;
-        for placed in self.hosts.iter() {
-            match placed.ask_about().await {
-                Ok((_, networks)) => known.extend(networks),
-                Err(error) => silent = silent.or(Some(error)),
-            }
-        }
-        for nic in &with.nics {
-            if !known.iter().any(|network| network == nic.network.as_str()) {
-                if let Some(error) = silent {
-                    return Err(error.into());
-                }
-                return Err(terminal(
-                    format!("there is no network {} here", nic.network),
-                    "make the network, or map another one",
-                ));
-            }
-        }
-        Ok(())
     }
 
     pub(super) async fn start_drill(
@@ -420,7 +401,7 @@ fn live_name(domain: &str) -> Result<MachineName, FabricError> {
 }
 
 /// The machine as it was described when its data was taken.
-fn description(half: &Half) -> Result<Domain, FabricError> {
+pub(super) fn description(half: &Half) -> Result<Domain, FabricError> {
     let described = half.described.as_ref().ok_or_else(|| {
         retryable(
             "nobody knows yet what the machine is",
@@ -469,32 +450,14 @@ fn shape(domain: &mut Domain, making: &Making) -> Result<(), FabricError> {
     Ok(())
 }
 
-/// What a description refers to on its host must be there, too.
-fn missing_here(domain: &Domain) -> Result<(), FabricError> {
-    let file = |tie: &Tie| {
-        matches!(
-            tie.what,
-            Tied::Emulator
-                | Tied::Kernel
-                | Tied::Initrd
-                | Tied::Table
-                | Tied::Firmware
-                | Tied::NvramTemplate
-                | Tied::Rom
-        )
-    };
-    let ties = domain.ties().into_iter();
-    let missing = ties.filter(file).find(|tie| !Path::new(&tie.path).exists());
-    match missing {
-        None => Ok(()),
-        Some(tie) => Err(terminal(
-            format!("{} {} is not here", tie.what, tie.path),
-            "bring it to the hosts of this site, too",
-        )),
-    }
+fn runs_here(domain: &str) -> FabricError {
+    terminal(
+        format!("{domain} runs here; what runs is not overwritten"),
+        "look who started it, and stop it first",
+    )
 }
 
-fn stranger(machine: &MachineName) -> FabricError {
+pub(super) fn stranger(machine: impl Display) -> FabricError {
     terminal(
         format!("Drover did not make the machine {machine} that is there"),
         "give the machine another name at this site, or remove the other one",

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `power` | machines stop, start, are fenced |
 //! | `make` | machines are made of copies, for production and for drills |
+//! | `place` | which host a machine is made at |
 //! | `link` | links are taken up, committed, let go |
 //! | `turn` | which way data flows |
 //! | `begin` | what a first copy begins from |
@@ -34,6 +35,7 @@ mod link;
 mod loans;
 mod make;
 mod offer;
+mod place;
 mod power;
 mod pull;
 mod ready;
@@ -60,8 +62,8 @@ use crate::host::{DomainSeen, Host};
 use crate::record::Record;
 use crate::store::Store;
 use crate::transfer::Throttles;
-use hosts::Hosts;
 pub use hosts::{HostAt, NbdAt};
+use hosts::{Hosts, Whereabouts};
 use jobs::Jobs;
 use loans::{Lending, Loans};
 use refusal::{retryable, terminal};
@@ -176,9 +178,11 @@ impl Site {
     /// The host that knows a domain, and how it is there.
     async fn find(&self, domain: &str) -> Result<Option<(&Host, DomainSeen)>, FabricError> {
         match self.hosts.find(domain).await {
+            Whereabouts::At(host, seen) => Ok(Some((host, seen))),
+            Whereabouts::Nowhere => Ok(None),
             // What Drover did not make here is at no host, whether that answers or not.
-            Err(_) if self.never_here(domain) => Ok(None),
-            found => found,
+            Whereabouts::Unknown(_) if self.never_here(domain) => Ok(None),
+            Whereabouts::Unknown(error) | Whereabouts::Twice(error) => Err(error),
         }
     }
 
@@ -201,34 +205,6 @@ impl Site {
             terminal(
                 format!("there is no machine {domain} here"),
                 "look whether it was removed at its site",
-            )
-        })
-    }
-
-    /// The host that a machine is made at: the one that is named, or of those with these networks the one with
-    /// the most memory free.
-    async fn place(&self, named: Option<&str>, networks: &[String]) -> Result<&Host, FabricError> {
-        if let Some(name) = named {
-            return Ok(&self.hosts.named(name)?.host);
-        }
-        let mut best: Option<(&Host, u64)> = None;
-        for placed in self.hosts.iter() {
-            // One that does not answer takes no machine.
-            let Ok((about, known)) = placed.ask_about().await else {
-                continue;
-            };
-            let has_all = networks.iter().all(|wanted| known.contains(wanted));
-            if has_all && best.is_none_or(|(_, free)| about.free_memory > free) {
-                best = Some((&placed.host, about.free_memory));
-            }
-        }
-        best.map(|(host, _)| host).ok_or_else(|| {
-            retryable(
-                format!(
-                    "no host answers that has the networks {}",
-                    networks.join(", ")
-                ),
-                "look at libvirt on the hosts, and at their networks",
             )
         })
     }

@@ -8,6 +8,7 @@ use drover_libvirt::protocol::Readiness;
 use drover_world::{FabricError, LinkState};
 
 use super::Site;
+use super::fit::Answering;
 use super::hosts::Placed;
 
 /// Less free storage than this, beside what is still to come, is too little.
@@ -27,7 +28,8 @@ impl Site {
                 Ok((about, _)) => {
                     memory += about.free_memory;
                     cpus += about.cpus;
-                    abouts.push(about);
+                    let is_here = placed.is_here();
+                    abouts.push(Answering { about, is_here });
                     Ok(())
                 }
                 Err(error) => {

@@ -30,7 +30,7 @@ enum Known {
     There(DomainSeen),
     /// It is not.
     Absent,
-    /// A host that may have it does not answer.
+    /// A host that may have it does not answer, or two machines have its name.
     Unclear,
 }
 
@@ -53,10 +53,9 @@ impl Site {
         let version = *self.store.version().borrow();
         let records = self.store.all();
         let mut hosts = self.hosts.list().await?;
-        let silent = hosts.silent.iter();
         let mut seen = Seen {
             version,
-            silent: silent.map(|placed| placed.host.name().to_owned()).collect(),
+            silent: not_clear(&hosts, &records),
             ..Seen::default()
         };
         for (name, record) in &records {
@@ -106,7 +105,7 @@ impl Site {
             Whereabouts::At(_, seen) => Known::There(seen),
             Whereabouts::Nowhere => Known::Absent,
             Whereabouts::Unknown(_) if self.never_here(domain) => Known::Absent,
-            Whereabouts::Unknown(_) => Known::Unclear,
+            Whereabouts::Unknown(_) | Whereabouts::Twice(_) => Known::Unclear,
         }
     }
 
@@ -264,6 +263,19 @@ impl Site {
         }
         Ok(listed)
     }
+}
+
+/// The hosts of which not everything is known: those that do not answer, and those where two machines have the
+/// name of one that is looked after. Who is not told of may be there.
+fn not_clear(hosts: &Listing<'_>, records: &BTreeMap<MachineName, Record>) -> Vec<String> {
+    let is_ours = |domain: &str| {
+        let mut names = records.keys();
+        names.any(|name| name.as_str() == domain || drill_of(name) == domain)
+    };
+    let silent = hosts.silent.iter().map(|placed| placed.host.name());
+    let twice = hosts.twice.iter().filter(|(domain, _)| is_ours(domain));
+    let named = silent.chain(twice.flat_map(|(_, both)| *both));
+    named.map(str::to_owned).collect()
 }
 
 /// What a machine is made of. libvirt's description has no sizes of disks, and a drive whose medium can be

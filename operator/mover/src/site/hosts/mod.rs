@@ -43,6 +43,8 @@ pub(super) struct Listing<'a> {
     pub(super) domains: BTreeMap<String, (&'a Host, DomainSeen)>,
     /// The hosts that do not answer.
     pub(super) silent: Vec<&'a Placed>,
+    /// Names that two machines have, with the hosts where those are.
+    pub(super) twice: BTreeMap<String, [&'a str; 2]>,
 }
 
 /// What is known of one machine.
@@ -51,6 +53,8 @@ pub(super) enum Whereabouts<'a> {
     Nowhere,
     /// It may be at a host that does not answer.
     Unknown(FabricError),
+    /// Two machines have that name, and nobody knows which of them is meant.
+    Twice(FabricError),
 }
 
 impl Placed {
@@ -84,6 +88,11 @@ impl Placed {
             *self.silence() = Some(error.clone());
         }
         answer
+    }
+
+    /// Whether the mover stands there, and sees its files.
+    pub(super) fn is_here(&self) -> bool {
+        self.ports.is_none()
     }
 
     /// What it is, and the networks that machines can be attached to there.
@@ -169,13 +178,7 @@ impl Hosts {
 
     /// The host that knows a machine, and how it is there. One that is on goes before one that is off: who
     /// moves a machine may leave its definition behind.
-    ///
-    /// # Errors
-    /// When it may be at a host that does not answer.
-    pub(super) async fn find(
-        &self,
-        domain: &str,
-    ) -> Result<Option<(&Host, DomainSeen)>, FabricError> {
+    pub(super) async fn find(&self, domain: &str) -> Whereabouts<'_> {
         let asked = self
             .hosts
             .iter()
@@ -196,12 +199,31 @@ impl Hosts {
             listing.whereabouts(domain, self.home(domain).as_deref()),
             failed,
         ) {
-            (Whereabouts::At(host, seen), _) => Ok(Some((host, seen))),
-            (Whereabouts::Nowhere, _) => Ok(None),
             // Of one host its own words say more.
-            (Whereabouts::Unknown(_), Some(error)) if self.hosts.len() == 1 => Err(error.into()),
-            (Whereabouts::Unknown(error), _) => Err(error),
+            (Whereabouts::Unknown(_), Some(error)) if self.hosts.len() == 1 => {
+                Whereabouts::Unknown(error.into())
+            }
+            (known, _) => known,
         }
+    }
+
+    /// Has all hosts but the one that keeps it forget a machine that is off. Where one does not answer its
+    /// definition is left behind, as somebody leaves it who moves a machine.
+    pub(super) async fn forget(
+        &self,
+        machine: &DomainSeen,
+        keeper: Option<&str>,
+    ) -> Result<(), FabricError> {
+        let (name, others) = (machine.name.as_str(), self.hosts.iter());
+        for placed in others.filter(|placed| keeper != Some(placed.name())) {
+            let Ok(Some(seen)) = placed.ask(placed.host.domain(name)).await else {
+                continue;
+            };
+            if seen.uuid == machine.uuid && !seen.power.is_active() {
+                placed.host.undefine(name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks hosts that do not answer whether they do again; whether one does.
@@ -227,6 +249,13 @@ impl Hosts {
 
 impl<'a> Listing<'a> {
     fn add(&mut self, host: &'a Host, seen: DomainSeen) {
+        // What was moved keeps its number, also where its definition was left behind.
+        if let Some((other, known)) = self.domains.get(&seen.name)
+            && known.uuid != seen.uuid
+        {
+            let both = [other.name(), host.name()];
+            self.twice.entry(seen.name.clone()).or_insert(both);
+        }
         match self.domains.get(&seen.name) {
             Some((_, known)) if known.power.is_active() || !seen.power.is_active() => {}
             _ => drop(self.domains.insert(seen.name.clone(), (host, seen))),
@@ -237,6 +266,12 @@ impl<'a> Listing<'a> {
     /// have been moved to a host that does not answer.
     pub(super) fn whereabouts(&mut self, domain: &str, home: Option<&str>) -> Whereabouts<'a> {
         let found = self.domains.remove(domain);
+        if let Some([one, other]) = self.twice.get(domain) {
+            return Whereabouts::Twice(terminal(
+                format!("two machines are called {domain}: at {one} and at {other}"),
+                "rename one of them",
+            ));
+        }
         let Some(first) = self.silent.first() else {
             return found.map_or(Whereabouts::Nowhere, |(host, seen)| {
                 Whereabouts::At(host, seen)
@@ -280,11 +315,19 @@ mod tests {
         }
     }
 
+    fn numbered(uuid: &str, power: DomainPower) -> DomainSeen {
+        DomainSeen {
+            uuid: uuid.to_owned(),
+            ..seen(power)
+        }
+    }
+
     fn told(listing: &mut Listing<'_>, home: Option<&str>) -> String {
         match listing.whereabouts("db-1", home) {
             Whereabouts::At(host, seen) => format!("{} {:?}", host.name(), seen.power),
             Whereabouts::Nowhere => "nowhere".to_owned(),
             Whereabouts::Unknown(error) => error.message,
+            Whereabouts::Twice(error) => format!("{:?}: {}", error.class, error.message),
         }
     }
 
@@ -319,5 +362,31 @@ mod tests {
         listing.add(&one.host, seen(DomainPower::Off));
         assert_eq!(told(&mut listing, None), "two Paused");
         assert_eq!(told(&mut listing, None), "nowhere");
+    }
+
+    #[test]
+    fn two_machines_of_one_name_are_not_taken_for_one() {
+        // SPEC: SA-7, FO-8
+        let (one, two, three) = (placed("one"), placed("two"), placed("three"));
+        let both = "Terminal: two machines are called db-1: at one and at two";
+        for (first, second) in [
+            (DomainPower::Off, DomainPower::Running),
+            (DomainPower::Running, DomainPower::Off),
+            (DomainPower::Off, DomainPower::Off),
+        ] {
+            let mut listing = Listing::default();
+            listing.add(&one.host, numbered("a", first));
+            listing.add(&two.host, numbered("b", second));
+            // Nor while another host may have a third one.
+            listing.silent.push(&three);
+            assert_eq!(told(&mut listing, Some("one")), both);
+            assert_eq!(told(&mut listing, None), both);
+        }
+
+        // One that was moved, and whose definition was left behind, is the same.
+        let mut listing = Listing::default();
+        listing.add(&one.host, numbered("a", DomainPower::Off));
+        listing.add(&two.host, numbered("a", DomainPower::Running));
+        assert_eq!(told(&mut listing, None), "two Running");
     }
 }

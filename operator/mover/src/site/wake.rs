@@ -265,8 +265,9 @@ impl Site {
         loop {
             // A host that does not answer keeps what is there from nobody else.
             let machines = stream::iter(self.store.all().into_keys());
-            let look_after = machines.for_each_concurrent(AT_ONCE, async |machine| {
-                self.look_after(&machine).await;
+            let look_after = machines.for_each_concurrent(AT_ONCE, |machine| {
+                let site = Arc::clone(&self);
+                async move { site.look_after(&machine).await }
             });
             tokio::join!(self.end_idle_loans(), look_after);
             tokio::time::sleep(SELDOM).await;

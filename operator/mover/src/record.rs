@@ -271,9 +271,16 @@ impl Half {
         below.collect()
     }
 
-    /// The newest file of each disk.
+    /// Whether a disk is one of the machine's, and not excluded.
+    pub fn is_wanted(&self, disk: &str) -> bool {
+        let has = |described: &Described| described.disks.iter().any(|one| one.target == disk);
+        let excluded = &self.subject.excluded_disks;
+        self.described.as_ref().is_none_or(has) && !excluded.iter().any(|one| one == disk)
+    }
+
+    /// The newest file of each disk that the machine has.
     pub fn top(&self) -> BTreeMap<String, PathBuf> {
-        let layers = self.layers.iter();
+        let layers = self.layers.iter().filter(|(disk, _)| self.is_wanted(disk));
         layers
             .filter_map(|(disk, files)| Some((disk.clone(), files.last()?.clone())))
             .collect()

@@ -369,6 +369,9 @@ pub struct LentDisk {
     /// What says what changed since the checkpoint, together: streams, and the context of each; none where
     /// that is not known.
     pub changed: Vec<(String, String)>,
+    /// Whether the machine did not have it at that checkpoint.
+    #[serde(default)]
+    pub came_since: bool,
 }
 
 /// What was lent is not needed any more.

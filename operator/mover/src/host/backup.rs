@@ -30,6 +30,8 @@ pub struct Backup {
     pub checkpoint: String,
     /// The disks, such as `vda`.
     pub disks: Vec<String>,
+    /// Those of them that the machine did not have at the checkpoint `from`: of these everything is new.
+    pub fresh: Vec<String>,
     /// Where QEMU listens.
     pub listen: Listen,
     /// A folder at the host for what the guest overwrites while the backup is open.

@@ -39,6 +39,23 @@ impl Host {
         self.link.call(doing, SHORT, list).await
     }
 
+    /// The disks that a checkpoint has bitmaps on, such as `vda`.
+    ///
+    /// # Errors
+    /// When there is no such machine or checkpoint, or the host does not answer.
+    pub async fn checkpoint_disks(
+        &self,
+        name: &str,
+        checkpoint: &str,
+    ) -> Result<Vec<String>, HostError> {
+        let doing = format!("look at the checkpoint {checkpoint} of {name}");
+        let (name, checkpoint) = (name.to_owned(), checkpoint.to_owned());
+        let look = move |connect: &Connect| {
+            xml::checkpoint_disks(&sys::checkpoint(&find(connect, &name)?, &checkpoint)?)
+        };
+        self.link.call(doing, SHORT, look).await
+    }
+
     /// Drops a checkpoint with its bitmaps; where those are gone or broken, what libvirt knows of it.
     ///
     /// # Errors

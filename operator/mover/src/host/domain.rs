@@ -1,5 +1,7 @@
 //! What machines a host has, and how they are described.
 
+use std::time::Instant;
+
 use virt::connect::Connect;
 use virt_sys as c;
 
@@ -74,12 +76,19 @@ pub enum Which {
 }
 
 impl Host {
-    /// All machines, on and off, by their names.
+    /// All machines, on and off, by their names: as they were said to be a moment ago, if nothing was heard and
+    /// nothing was done at the host since.
     ///
     /// # Errors
     /// When the host does not answer.
     pub async fn domains(&self) -> Result<Vec<DomainSeen>, HostError> {
-        self.link.call("list machines", SHORT, domains).await
+        let (mark, now) = (self.link.mark(), Instant::now());
+        if let Some(seen) = self.link.known.at(mark) {
+            return Ok(seen);
+        }
+        let seen = self.link.call("list machines", SHORT, domains).await?;
+        self.link.known.keep(mark, now, seen.clone());
+        Ok(seen)
     }
 
     /// One machine, where it is there.
@@ -126,7 +135,7 @@ impl Host {
             connect.define_domain_xml_flags(&xml, c::VIR_DOMAIN_DEFINE_VALIDATE)?;
             Ok(())
         };
-        self.link.call("define a machine", LONG, define).await
+        self.link.change("define a machine", LONG, define).await
     }
 
     /// Makes the host forget a machine, with its checkpoints. Its disks stay, and so does what firmware and
@@ -154,7 +163,7 @@ impl Host {
     ) -> Result<(), HostError> {
         let (doing, name) = (format!("undefine {name}"), name.to_owned());
         self.link
-            .call(doing, LONG, move |connect| undefine(connect, &name, flags))
+            .change(doing, LONG, move |connect| undefine(connect, &name, flags))
             .await
     }
 }

@@ -7,6 +7,7 @@
 //! use the same one (CVE-2024-4418). So there are as many as there are calls at once, and those that are not
 //! in use are kept. libvirt's own keepalive ends the connection to a host that is silent, and the call on it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use virt::connect::Connect;
 
 use super::event::{Heard, News, bump, ensure_loop};
 use super::fault::{Fault, HostError, Task};
+use super::known::{Known, Mark};
 
 /// What a question may take: libvirt answers in milliseconds, a busy host takes longer. With the probe that
 /// follows it is less than a driver waits for a mover, so that one silent host does not make a whole site silent.
@@ -35,6 +37,9 @@ const PROBE: Duration = Duration::from_secs(2);
 
 pub(super) struct Link {
     name: String,
+    /// Acts that were begun and acts that ended, together.
+    acts: Arc<AtomicU64>,
+    pub(super) known: Known,
     calls: Arc<Semaphore>,
     probes: Arc<Semaphore>,
     pool: Arc<Pool>,
@@ -51,6 +56,8 @@ impl Link {
     pub(super) fn new(name: String, uri: String) -> Self {
         Self {
             name,
+            acts: Arc::default(),
+            known: Known::default(),
             calls: Arc::new(Semaphore::new(MOST_CALLS)),
             probes: Arc::new(Semaphore::new(1)),
             pool: Arc::new(Pool {
@@ -73,6 +80,14 @@ impl Link {
         self.pool.news.subscribe()
     }
 
+    /// How much was heard of the host and done at it until now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            heard: *self.pool.news.borrow(),
+            done: self.acts.load(Ordering::Acquire),
+        }
+    }
+
     /// Runs what blocks, and waits for it no longer than `limit`, or a little longer to find out whether the
     /// host or the machine is what does not answer.
     pub(super) async fn call<T: Send + 'static>(
@@ -89,6 +104,23 @@ impl Link {
         };
         tracing::trace!(%task, took = ?begun.elapsed(), "libvirt was asked");
         result.map_err(|fault| fault.of(task))
+    }
+
+    /// As [`call`](Self::call), of what changes what the host says of its machines.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        doing: impl Into<String>,
+        limit: Duration,
+        act: impl FnOnce(&Connect) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let acts = Arc::clone(&self.acts);
+        let counted = move |connect: &Connect| {
+            acts.fetch_add(1, Ordering::AcqRel);
+            let acted = act(connect);
+            acts.fetch_add(1, Ordering::AcqRel);
+            acted
+        };
+        self.call(doing, limit, counted).await
     }
 
     pub(super) fn task(&self, doing: impl Into<String>) -> Task {

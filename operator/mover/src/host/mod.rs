@@ -29,6 +29,7 @@ mod event;
 mod fault;
 mod fold;
 mod guest;
+mod known;
 mod link;
 mod power;
 mod sys;

@@ -147,7 +147,7 @@ impl Host {
             }
             Ok(())
         };
-        self.link.call(doing, SHORT, set).await
+        self.link.change(doing, SHORT, set).await
     }
 
     async fn act(
@@ -161,7 +161,7 @@ impl Host {
             let domain = find(connect, &name)?;
             act(&domain, power(&domain)?)
         };
-        self.link.call(doing, LONG, act).await
+        self.link.change(doing, LONG, act).await
     }
 }
 

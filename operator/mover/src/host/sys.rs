@@ -160,6 +160,30 @@ pub(super) fn checkpoints(domain: &Domain) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// A checkpoint, as libvirt describes it.
+pub(super) fn checkpoint(domain: &Domain, name: &str) -> Result<String, Fault> {
+    let name = CString::new(name)?;
+    let only_disks = c::VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN;
+    // SAFETY: the domain is valid as long as it is borrowed; the checkpoint is a reference of our own, given
+    // back once, and the text is ours, freed once.
+    unsafe {
+        let checkpoint = c::virDomainCheckpointLookupByName(domain.as_ptr(), name.as_ptr(), 0);
+        if checkpoint.is_null() {
+            return Err(Error::last_error().into());
+        }
+        let xml = c::virDomainCheckpointGetXMLDesc(checkpoint, only_disks);
+        let told = if xml.is_null() {
+            Err(Error::last_error())
+        } else {
+            let text = borrowed(xml);
+            free(xml.cast());
+            Ok(text)
+        };
+        release(checkpoint)?;
+        Ok(told?)
+    }
+}
+
 /// Deletes a checkpoint with its bitmaps, or only what libvirt knows of it.
 pub(super) fn delete_checkpoint(
     domain: &Domain,

@@ -133,6 +133,18 @@ pub(super) fn checkpoint(name: &str, wanted: &[String], all: &[Disk]) -> Result<
     ))
 }
 
+/// The disks that a checkpoint has bitmaps on.
+pub(super) fn checkpoint_disks(checkpoint: &str) -> Result<Vec<String>, Fault> {
+    let disks = elements(checkpoint)?.into_iter();
+    let noted = disks.filter(|element| {
+        element.path == "domaincheckpoint/disks/disk"
+            && element.attribute("checkpoint") == Some("bitmap")
+    });
+    Ok(noted
+        .filter_map(|disk| disk.attribute("name").map(str::to_owned))
+        .collect())
+}
+
 /// A backup that is read from a socket.
 pub(super) fn backup(domain: &str, backup: &Backup, all: &[Disk]) -> Result<String, Fault> {
     let disks = each(&backup.disks, all, |target, is_wanted| {
@@ -142,8 +154,13 @@ pub(super) fn backup(domain: &str, backup: &Backup, all: &[Disk]) -> Result<Stri
         let scratch = backup.scratch.join(format!("{domain}-{target}.scratch"));
         let scratch = scratch.to_string_lossy();
         let scratch = escape(&*scratch);
+        let is_fresh = backup.fresh.iter().any(|fresh| escape(&**fresh) == target);
+        let mode = match &backup.from {
+            Some(_) if is_fresh => " backupmode='full'",
+            _ => "",
+        };
         format!(
-            "<disk name='{target}' backup='yes' type='file' exportname='{target}'>\
+            "<disk name='{target}' backup='yes' type='file'{mode} exportname='{target}'>\
              <driver type='qcow2'/><scratch file='{scratch}'/></disk>"
         )
     })?;
@@ -287,6 +304,8 @@ mod tests {
             "<domaincheckpoint><name>a&lt;b</name><disks><disk name='vda' checkpoint='no'/>\
              <disk name='vdb' checkpoint='bitmap'/><disk name='sda' checkpoint='no'/></disks></domaincheckpoint>"
         );
+        let told = checkpoint("a", &["vdb".to_owned()], &disks).unwrap();
+        assert_eq!(checkpoint_disks(&told).unwrap(), ["vdb"]);
         let error = checkpoint("a", &["vdz".to_owned()], &disks).unwrap_err();
         assert_eq!(
             error,
@@ -300,6 +319,7 @@ mod tests {
             from: Some("rp-1".to_owned()),
             checkpoint: "rp-2".to_owned(),
             disks: vec!["vda".to_owned()],
+            fresh: Vec::new(),
             listen: Listen::Socket("/run/b.sock".into()),
             scratch: "/pool/scratch".into(),
         };
@@ -320,7 +340,16 @@ mod tests {
             port: 49216,
             tls: true,
         };
-        let over_tcp = backup("db-1", &Backup { listen, ..wanted }, disks).unwrap();
+        let wanted = Backup {
+            fresh: vec!["vda".to_owned()],
+            listen,
+            ..wanted
+        };
+        let over_tcp = backup("db-1", &wanted, disks).unwrap();
+        assert!(
+            over_tcp.contains(" backupmode='full' exportname='vda'"),
+            "{over_tcp}"
+        );
         let server = "<server transport='tcp' tls='yes' name='10.0.7.2' port='49216'/>";
         assert!(over_tcp.contains(server), "{over_tcp}");
     }

@@ -1,6 +1,8 @@
 //! An image that can be read or written over NBD.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::iter;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,6 +47,17 @@ impl Drop for Socket {
     }
 }
 
+/// An image that is opened without the locks that keep others from writing it, as options of QEMU's.
+fn shared(image: &Path, format: &str) -> OsString {
+    let options = format!("driver={format},force-share=on,file.driver=file,file.filename=");
+    let mut options = options.into_bytes();
+    for byte in image.as_os_str().as_bytes() {
+        // A comma ends an option; two are one.
+        options.extend(iter::repeat_n(*byte, if *byte == b',' { 2 } else { 1 }));
+    }
+    OsString::from_vec(options)
+}
+
 impl Served {
     /// Serves a qcow2 image to be written. What is trimmed is given back; zeroes stay what they are.
     ///
@@ -58,34 +71,43 @@ impl Served {
             "--detect-zeroes=off",
         ];
         let options = options.map(OsStr::new);
-        Self::begin(image, socket, &options, true, &Wishes::new("")).await
+        let what = image.as_os_str();
+        Self::begin(image, what, socket, &options, true, &Wishes::new("")).await
     }
 
     /// Serves an image of this format to be read, with the context `base:allocation` and that of the bitmap.
-    /// The same image can be served several times at once.
+    /// The same image can be served several times at once. It keeps nobody from writing to it, such as a guest
+    /// that is started meanwhile: whoever reads looks afterwards whether somebody did.
     ///
     /// # Errors
-    /// When the image is not there or somebody writes it, when the bitmap is not there or broken, or the
-    /// server does not answer.
+    /// When the image is not there, when the bitmap is not there or broken, or the server does not answer.
     pub async fn readonly(
         image: &Path,
         format: &str,
         bitmap: Option<&str>,
         socket: &Path,
     ) -> Result<Self, ImageError> {
-        let format = format!("--format={format}");
-        let mut options = vec!["--read-only".to_owned(), format];
+        let mut options = vec!["--read-only".to_owned(), "--image-opts".to_owned()];
         let mut wishes = Wishes::new("").context("base:allocation");
         if let Some(bitmap) = bitmap {
             options.push(format!("--bitmap={bitmap}"));
             wishes = wishes.context(format!("qemu:dirty-bitmap:{bitmap}"));
         }
         let options: Vec<&OsStr> = options.iter().map(AsRef::as_ref).collect();
-        Self::begin(image, socket, &options, false, &wishes).await
+        Self::begin(
+            image,
+            &shared(image, format),
+            socket,
+            &options,
+            false,
+            &wishes,
+        )
+        .await
     }
 
     async fn begin(
         image: &Path,
+        what: &OsStr,
         socket: &Path,
         options: &[&OsStr],
         writable: bool,
@@ -100,7 +122,7 @@ impl Served {
             "--socket".as_ref(),
             socket.as_ref(),
         ];
-        let arguments = [&fixed[..], options, &[image.as_ref()]].concat();
+        let arguments = [&fixed[..], options, &[what]].concat();
         let mut child = start(QEMU_NBD, &arguments).await?;
         let words = tokio::spawn(last_words(child.stderr.take()));
         let served = Self {

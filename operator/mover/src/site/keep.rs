@@ -160,10 +160,18 @@ impl Site {
                 continue;
             };
             host.fold(machine.as_str(), disk, bottom, highest).await?;
-            self.change_half(machine, |half| {
-                half.litter.extend(between.iter().cloned());
-                half.layers
-                    .insert(disk.clone(), vec![bottom.clone(), top.clone()]);
+            self.store.change(machine, |record| {
+                if let Some(half) = &mut record.half {
+                    half.litter.extend(between.iter().cloned());
+                    half.layers
+                        .insert(disk.clone(), vec![bottom.clone(), top.clone()]);
+                }
+                if let Some(made) = &mut record.made {
+                    // What it stands on now, so that nothing else is kept for it.
+                    made.on.insert(disk.clone(), bottom.clone());
+                    made.below
+                        .retain(|file| !between.contains(file) && file != bottom);
+                }
             })?;
         }
         self.tidy(machine).await

@@ -22,9 +22,17 @@ use super::offer::Offer;
 use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::domain::{Device, Disk, Domain, Kind};
-use crate::host::{Backup, DomainPower, DomainSeen, Ending, Host, Listen, Which};
+use crate::host::{Backup, DomainSeen, Ending, Host, Listen, Which};
 use crate::image::{self, Served};
-use crate::record::Record;
+
+/// A machine whose disks may be lent now, and how it is.
+#[derive(Debug)]
+pub(super) struct Lendable<'a> {
+    pub(super) one: &'a LendOne,
+    pub(super) host: &'a Host,
+    pub(super) seen: DomainSeen,
+    pub(super) described: Described,
+}
 
 /// Checkpoints that Drover made are called so.
 pub(super) const CHECKPOINT: &str = "drover-";
@@ -41,10 +49,19 @@ impl Site {
     async fn describe_at(&self, host: &Host, seen: &DomainSeen) -> Result<Described, FabricError> {
         let name = seen.name.as_str();
         let xml = host.xml(name, Which::Persistent).await?;
-        let domain = Domain::parse(&xml)?;
+        let running = if is_off(seen) {
+            None
+        } else {
+            Some(Domain::parse(&host.xml(name, Which::Running).await?)?)
+        };
+        // What a machine gets or loses when it starts next it has not, or has, until then.
+        let has = |disk: &Disk| {
+            let mut running = running.iter().flat_map(Domain::disks);
+            is_off(seen) || running.any(|other| other.target == disk.target)
+        };
         let mut disks = Vec::new();
-        for disk in domain.disks() {
-            let (true, Some(path)) = (is_copied(&disk), disk.path) else {
+        for disk in Domain::parse(&xml)?.disks() {
+            let Some(path) = disk.path.clone().filter(|_| is_copied(&disk) && has(&disk)) else {
                 continue;
             };
             // One that is not where the mover can read it cannot be copied; who wants it is told so.
@@ -59,10 +76,7 @@ impl Site {
                 size: info.virtual_size,
             });
         }
-        let agent = !is_off(seen) && {
-            let running = Domain::parse(&host.xml(name, Which::Running).await?)?;
-            running.agent_connected() == Some(true)
-        };
+        let agent = running.is_some_and(|running| running.agent_connected() == Some(true));
         Ok(Described { xml, agent, disks })
     }
 
@@ -97,10 +111,10 @@ impl Site {
         for one in &ask.machines {
             found.push(self.lendable(&ask, one).await?);
         }
-        for (one, (host, seen, _)) in ask.machines.iter().zip(&found) {
+        for machine in &found {
             // A checkpoint goes with the machine that runs, and not before.
-            if !is_off(seen) {
-                self.tidy_checkpoints(host, one).await;
+            if !is_off(&machine.seen) {
+                self.tidy_checkpoints(machine.host, machine.one).await;
             }
         }
         let mut resting = BTreeSet::new();
@@ -126,14 +140,13 @@ impl Site {
         Ok(Lent { at, machines })
     }
 
-    /// A machine whose disks may be lent now, and how it is.
-    async fn lendable(
-        &self,
+    async fn lendable<'a>(
+        &'a self,
         ask: &Lend,
-        one: &LendOne,
-    ) -> Result<(&Host, DomainSeen, Described), FabricError> {
-        self.end_loans_of(&one.machine).await?;
+        one: &'a LendOne,
+    ) -> Result<Lendable<'a>, FabricError> {
         let (host, seen) = self.must_find(one.machine.as_str()).await?;
+        self.end_loans_at(host, &seen, &one.machine).await?;
         let held = self.store.get(&one.machine).held;
         match ask.last {
             Some(_) if !(is_off(&seen) && held) => Err(retryable(
@@ -153,7 +166,13 @@ impl Site {
             )),
             _ => {
                 let described = self.describe_at(host, &seen).await?;
-                Ok((host, seen, described))
+                all_there(one, &described)?;
+                Ok(Lendable {
+                    one,
+                    host,
+                    seen,
+                    described,
+                })
             }
         }
     }
@@ -162,29 +181,32 @@ impl Site {
     async fn lend_at_rest(
         &self,
         ask: &Lend,
-        found: &[(&Host, DomainSeen, Described)],
+        found: &[Lendable<'_>],
         resting: &mut BTreeSet<MachineName>,
     ) -> Result<(Timestamp, Vec<LentOne>), FabricError> {
-        let frozen = self.bring_to_rest(ask, found, resting).await;
-        self.hold_still(ask, found, resting).await?;
+        let frozen = if ask.quiesce {
+            self.bring_to_rest(found, resting).await
+        } else {
+            BTreeSet::new()
+        };
+        self.hold_still(found, resting).await?;
         let at = Timestamp::now();
-        Ok((at, self.lend_each(ask, found, &frozen).await?))
+        Ok((at, self.lend_each(found, &frozen).await?))
     }
 
     /// Who is held meanwhile waits for all of them.
     async fn lend_each(
         &self,
-        ask: &Lend,
-        found: &[(&Host, DomainSeen, Described)],
+        found: &[Lendable<'_>],
         frozen: &BTreeSet<MachineName>,
     ) -> Result<Vec<LentOne>, FabricError> {
         let mut lent = Vec::new();
-        for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
-            let quiesced = frozen.contains(&one.machine);
-            lent.push(if is_off(seen) {
-                self.lend_files(host, one, described).await?
+        for machine in found {
+            lent.push(if is_off(&machine.seen) {
+                self.lend_files(machine).await?
             } else {
-                self.lend_running(host, one, described, quiesced).await?
+                let quiesced = frozen.contains(&machine.one.machine);
+                self.lend_running(machine, quiesced).await?
             });
         }
         Ok(lent)
@@ -205,123 +227,17 @@ impl Site {
         }
     }
 
-    /// Freezes the file systems of guests that have an agent; whoever may be frozen is written down first.
-    async fn bring_to_rest(
-        &self,
-        ask: &Lend,
-        found: &[(&Host, DomainSeen, Described)],
-        resting: &mut BTreeSet<MachineName>,
-    ) -> BTreeSet<MachineName> {
-        let mut asked = Vec::new();
-        for (one, (host, seen, described)) in ask.machines.iter().zip(found) {
-            let can = ask.quiesce && !is_off(seen) && described.agent;
-            if can
-                && self
-                    .note_rest(&one.machine, |record| record.frozen = true)
-                    .is_ok()
-            {
-                resting.insert(one.machine.clone());
-                asked.push((&one.machine, host.freeze(&seen.name)));
-            }
-        }
-        let frozen = asked.into_iter().map(|(machine, freeze)| async move {
-            match freeze.await {
-                Ok(()) => Some(machine.clone()),
-                Err(error) => {
-                    warn!(%machine, %error, "its applications were not brought to rest");
-                    // The others wait for it; this one need not.
-                    self.release(machine).await;
-                    None
-                }
-            }
-        });
-        join_all(frozen).await.into_iter().flatten().collect()
-    }
-
-    /// Of one machine a backup is one instant; several are held still until each has its own. If one cannot
-    /// be held they would be of several instants, and nothing is lent. Who stands still by somebody else's
-    /// order is left so.
-    async fn hold_still(
-        &self,
-        ask: &Lend,
-        found: &[(&Host, DomainSeen, Described)],
-        resting: &mut BTreeSet<MachineName>,
-    ) -> Result<(), FabricError> {
-        let machines = ask.machines.iter().zip(found);
-        let running: Vec<_> = machines
-            .filter(|(_, (_, seen, _))| seen.power == DomainPower::Running)
-            .collect();
-        if running.len() < 2 {
-            return Ok(());
-        }
-        for (one, (host, seen, _)) in running {
-            self.note_rest(&one.machine, |record| record.paused = true)?;
-            resting.insert(one.machine.clone());
-            host.suspend(&seen.name).await?;
-        }
-        Ok(())
-    }
-
-    /// Written down before it is so: whatever becomes of this process, the guest is let go on.
-    fn note_rest(
-        &self,
-        machine: &MachineName,
-        how: impl FnOnce(&mut Record),
-    ) -> Result<(), FabricError> {
-        self.set_at_rest(machine, true);
-        let noted = self.store.change(machine, how);
-        if noted.is_err() {
-            self.set_at_rest(machine, false);
-        }
-        Ok(noted?)
-    }
-
-    fn set_at_rest(&self, machine: &MachineName, is: bool) {
-        self.live().entry(machine.clone()).or_default().at_rest = is;
-    }
-
-    /// Thaws a guest, and lets it go on. What stays at rest is tried again all the time.
-    pub(super) async fn release(&self, machine: &MachineName) {
-        self.set_at_rest(machine, false);
-        if let Err(error) = self.let_go_on(machine).await {
-            warn!(%machine, %error, "it is still at rest");
-        }
-    }
-
-    async fn let_go_on(&self, machine: &MachineName) -> Result<(), FabricError> {
-        let over = || {
-            self.store.change(machine, |record| {
-                record.frozen = false;
-                record.paused = false;
-            })
-        };
-        let Some((host, seen)) = self.find(machine.as_str()).await? else {
-            return Ok(over()?);
-        };
-        if is_off(&seen) {
-            return Ok(over()?);
-        }
-        let record = self.store.get(machine);
-        if record.paused {
-            host.resume(machine.as_str()).await?;
-        }
-        if record.frozen {
-            let running = Domain::parse(&host.xml(machine.as_str(), Which::Running).await?)?;
-            // An agent that does not answer just now may have frozen its guest. Thawing once more harms nobody.
-            if running.has_agent() {
-                host.thaw(machine.as_str()).await?;
-            }
-        }
-        Ok(over()?)
-    }
-
     async fn lend_running(
         &self,
-        host: &Host,
-        one: &LendOne,
-        described: &Described,
+        machine: &Lendable<'_>,
         quiesced: bool,
     ) -> Result<LentOne, FabricError> {
+        let Lendable {
+            one,
+            host,
+            described,
+            ..
+        } = machine;
         let domain = one.machine.as_str();
         let scratch = self.scratch(&one.machine);
         // What a backup left that ended with its libvirtd is in the way of the next one.
@@ -334,9 +250,15 @@ impl Site {
             from: one.from.clone().filter(|from| known.contains(from)),
             checkpoint: one.checkpoint.clone(),
             disks: one.disks.clone(),
+            fresh: Vec::new(),
             listen: Listen::Socket(self.socket("backup")),
             scratch: scratch.clone(),
         };
+        if let Some(from) = &backup.from {
+            let had = host.checkpoint_disks(domain, from).await?;
+            let wanted = one.disks.iter();
+            backup.fresh = wanted.filter(|disk| !had.contains(disk)).cloned().collect();
+        }
         let (way, port) = match self.offer(host, domain, &mut backup).await {
             Err(Offer::NoBitmap) => {
                 for checkpoint in known.iter().filter(|known| known.starts_with(CHECKPOINT)) {
@@ -349,10 +271,18 @@ impl Site {
             offered => offered.map_err(|error| error.of(domain))?,
         };
         let disks = disks_of(one, described, |target| {
+            let came_since = backup.from.is_some() && backup.fresh.iter().any(|new| new == target);
+            let known = backup.from.is_some() && !came_since;
             let context = format!("qemu:dirty-bitmap:backup-{target}");
-            let changed = backup.from.is_some().then(|| (target.to_owned(), context));
-            (target.to_owned(), changed.into_iter().collect())
-        })?;
+            Told {
+                export: target.to_owned(),
+                changed: known
+                    .then(|| (target.to_owned(), context))
+                    .into_iter()
+                    .collect(),
+                came_since,
+            }
+        });
         let streams = one.disks.iter().map(|disk| (disk.clone(), way.clone()));
         let loan = Loan {
             machine: one.machine.clone(),
@@ -373,12 +303,13 @@ impl Site {
         })
     }
 
-    async fn lend_files(
-        &self,
-        host: &Host,
-        one: &LendOne,
-        described: &Described,
-    ) -> Result<LentOne, FabricError> {
+    async fn lend_files(&self, machine: &Lendable<'_>) -> Result<LentOne, FabricError> {
+        let Lendable {
+            one,
+            host,
+            described,
+            ..
+        } = machine;
         let seal = Self::seal(described.disks.iter().map(|disk| &disk.path))?;
         let mut loan = Loan {
             machine: one.machine.clone(),
@@ -389,7 +320,7 @@ impl Site {
             used: Instant::now(),
             streaming: 0,
         };
-        let mut changed_of = BTreeMap::new();
+        let mut told = BTreeMap::new();
         for disk in &described.disks {
             if !one.disks.contains(&disk.target) {
                 continue;
@@ -413,11 +344,24 @@ impl Site {
                 loan.served.push(served);
                 changed.extend(bitmap.map(|name| (stream, format!("qemu:dirty-bitmap:{name}"))));
             }
-            changed_of.insert(disk.target.clone(), changed);
+            let about = Told {
+                export: String::new(),
+                came_since: changed.is_empty()
+                    && one.from.is_some()
+                    && !is_noted(&disk.path).await?,
+                changed,
+            };
+            told.insert(disk.target.clone(), about);
+        }
+        if told.values().all(|about| about.changed.is_empty()) {
+            // It is not one disk that is new: somebody took away what all of them remembered.
+            for about in told.values_mut() {
+                about.came_since = false;
+            }
         }
         let disks = disks_of(one, described, |target| {
-            (String::new(), changed_of.remove(target).unwrap_or_default())
-        })?;
+            told.remove(target).unwrap_or_default()
+        });
         // Whose power was cut left its applications as they were.
         let quiesced = host.ending(one.machine.as_str()).await? == Ending::ShutDown;
         Ok(LentOne {
@@ -461,26 +405,49 @@ pub(super) async fn bitmaps_since(
     Ok(Vec::new())
 }
 
+/// Whether an image ever had a checkpoint of Drover's.
+async fn is_noted(disk: &Path) -> Result<bool, FabricError> {
+    let bitmaps = image::info(disk).await?.bitmaps;
+    Ok(bitmaps
+        .iter()
+        .any(|bitmap| bitmap.name.starts_with(CHECKPOINT)))
+}
+
+/// What is told of a disk that is lent; of each as in [`LentDisk`].
+#[derive(Debug, Default)]
+struct Told {
+    export: String,
+    changed: Vec<(String, String)>,
+    came_since: bool,
+}
+
 fn disks_of(
     one: &LendOne,
     described: &Described,
-    mut told: impl FnMut(&str) -> (String, Vec<(String, String)>),
-) -> Result<Vec<LentDisk>, FabricError> {
-    let disks = one.disks.iter().map(|target| {
-        let disk = described.disks.iter().find(|disk| disk.target == *target);
-        let size = disk.map(|disk| disk.size).ok_or_else(|| {
-            terminal(
-                format!("{} has no disk {target} any more", one.machine),
-                "let go of the machine, and protect it again",
-            )
-        })?;
-        let (export, changed) = told(target);
-        Ok(LentDisk {
-            target: target.clone(),
-            size,
-            export,
-            changed,
-        })
+    mut told: impl FnMut(&str) -> Told,
+) -> Vec<LentDisk> {
+    let wanted = |disk: &&DiskDescribed| one.disks.contains(&disk.target);
+    let disks = described.disks.iter().filter(wanted).map(|disk| {
+        let about = told(&disk.target);
+        LentDisk {
+            target: disk.target.clone(),
+            size: disk.size,
+            export: about.export,
+            changed: about.changed,
+            came_since: about.came_since,
+        }
     });
     disks.collect()
+}
+
+/// What is wanted must be there: a disk that was taken away is a person's to say something of.
+fn all_there(one: &LendOne, described: &Described) -> Result<(), FabricError> {
+    let known = |target: &String| described.disks.iter().any(|disk| disk.target == *target);
+    match one.disks.iter().find(|target| !known(target)) {
+        None => Ok(()),
+        Some(target) => Err(terminal(
+            format!("{} has no disk {target} any more", one.machine),
+            "attach it again, list it in `excludedDisks`, or let go of the machine and protect it again",
+        )),
+    }
 }

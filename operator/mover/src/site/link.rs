@@ -14,11 +14,11 @@ use tracing::info;
 
 use super::Site;
 use super::begin::base_on;
+use super::eligible::eligible;
 use super::jobs::Lane;
 use super::power::is_off;
 use super::pull::What;
 use super::refusal::{not_late, retryable, terminal};
-use crate::domain::{Domain, Tie, Tied};
 use crate::record::{Half, Last, Record};
 
 impl Site {
@@ -122,9 +122,7 @@ impl Site {
             machine: ask.subject.at(ask.role.other()).clone(),
         };
         let described: Described = peer.call(path::DESCRIBE, &source).await?;
-        copyable(&source.machine, &described, &ask.subject.excluded_disks)?;
-        nothing_forgotten(&source.machine, &described, &ask.subject.excluded_disks)?;
-        nothing_tied(&source.machine, &described)?;
+        eligible(&source.machine, &described, &ask.subject.excluded_disks)?;
         self.could_run(&source.machine, &described).await?;
         let autostart = found.as_ref().is_some_and(|(_, seen)| seen.autostart);
         let stands = found.as_ref().map(|(host, _)| *host).filter(|_| adopts);
@@ -434,102 +432,4 @@ fn not_related(machine: &MachineName) -> FabricError {
         format!("the sites do not know of each other's {machine}"),
         "relate them first",
     )
-}
-
-/// Whether all disks of a machine can be copied as they change.
-fn copyable(
-    machine: &MachineName,
-    described: &Described,
-    excluded: &[String],
-) -> Result<(), FabricError> {
-    let disks = described.disks.iter();
-    let mut copied = disks
-        .filter(|disk| !excluded.contains(&disk.target))
-        .peekable();
-    if copied.peek().is_none() {
-        return Err(terminal(
-            format!("{machine} has no disk that could be copied"),
-            "look at its disks: files in qcow2 are copied, and not all may be excluded",
-        ));
-    }
-    match copied.find(|disk| disk.format != "qcow2") {
-        None => Ok(()),
-        Some(disk) => Err(terminal(
-            format!(
-                "the disk {} of {machine} is {}, which cannot remember what changed",
-                disk.target, disk.format
-            ),
-            "convert it to qcow2, or exclude it",
-        )),
-    }
-}
-
-/// A disk that the guest writes and that cannot be copied is excluded by a person, never in silence.
-fn nothing_forgotten(
-    machine: &MachineName,
-    described: &Described,
-    excluded: &[String],
-) -> Result<(), FabricError> {
-    let domain = Domain::parse(&described.xml)?;
-    let forgotten = domain.disks().into_iter().find(|disk| {
-        let copied = described
-            .disks
-            .iter()
-            .any(|known| known.target == disk.target);
-        !copied && !disk.readonly && !disk.device.is_removable() && !excluded.contains(&disk.target)
-    });
-    match forgotten {
-        None => Ok(()),
-        Some(disk) => Err(terminal(
-            format!(
-                "the disk {} of {machine} is no file of its own that the mover can read",
-                disk.target
-            ),
-            "move it to a file in qcow2, or exclude it",
-        )),
-    }
-}
-
-/// What a machine would miss at another site is taken away by a person, and not found out on the worst day.
-fn nothing_tied(machine: &MachineName, described: &Described) -> Result<(), FabricError> {
-    let ties = Domain::parse(&described.xml)?.ties().into_iter();
-    let tied = |tie: &Tie| matches!(tie.what, Tied::Tpm | Tied::HostDevice | Tied::Folder);
-    let ties: Vec<String> = ties
-        .filter(tied)
-        .map(|tie| format!("{} ({})", tie.what, tie.path))
-        .collect();
-    if ties.is_empty() {
-        return Ok(());
-    }
-    Err(terminal(
-        format!(
-            "{machine} has what no copy of it can have: {}",
-            ties.join(", ")
-        ),
-        "detach it from the machine, or do not protect that",
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_come_along_is_refused_before_anybody_relies_on_it() {
-        // SPEC: PR-1, RD-1
-        let told = |devices: &str| {
-            let described = Described {
-                xml: format!("<domain><name>db-1</name><devices>{devices}</devices></domain>"),
-                agent: false,
-                disks: Vec::new(),
-            };
-            nothing_tied(&"db-1".parse().unwrap(), &described).map_err(|error| error.message)
-        };
-        assert_eq!(told("<emulator>/usr/bin/qemu</emulator>"), Ok(()));
-        let both = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>\
-            <filesystem type='mount'><source dir='/srv/shared'/></filesystem>";
-        let expected =
-            "db-1 has what no copy of it can have: TPM (emulator), shared folder (/srv/shared)";
-        assert_eq!(told(both), Err(expected.to_owned()));
-    }
 }

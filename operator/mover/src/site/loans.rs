@@ -15,6 +15,7 @@ use super::Site;
 use super::hosts::Port;
 use super::power::is_off;
 use super::refusal::retryable;
+use crate::host::{DomainSeen, Host};
 use crate::image::Served;
 use crate::nbd::Way;
 
@@ -136,8 +137,11 @@ impl Site {
     /// Disks are not needed any more. When the copy of them is complete, older checkpoints go.
     pub(super) async fn take_back(&self, ask: Return) -> Result<(), FabricError> {
         let known = self.loans().0.contains_key(&ask.loan);
-        if known {
-            self.end_loans_of(&ask.machine).await?;
+        let found = self.find(ask.machine.as_str()).await?;
+        match &found {
+            Some((host, seen)) if known => self.end_loans_at(host, seen, &ask.machine).await?,
+            Some(_) => {}
+            None => self.forget_loans_of(&ask.machine),
         }
         let Some(reached) = ask.reached else {
             return Ok(());
@@ -149,9 +153,7 @@ impl Site {
             from: Some(reached.clone()),
             checkpoint: reached,
         };
-        if let Some((host, seen)) = self.find(one.machine.as_str()).await?
-            && !is_off(&seen)
-        {
+        if let Some((host, _)) = found.filter(|(_, seen)| !is_off(seen)) {
             self.tidy_checkpoints(host, &one).await;
         }
         Ok(())
@@ -159,12 +161,24 @@ impl Site {
 
     /// Ends what is lent of a machine.
     pub(super) async fn end_loans_of(&self, machine: &MachineName) -> Result<(), FabricError> {
+        if let Some((host, seen)) = self.find(machine.as_str()).await? {
+            return self.end_loans_at(host, &seen, machine).await;
+        }
+        self.forget_loans_of(machine);
+        Ok(())
+    }
+
+    /// Ends what is lent of a machine that was found.
+    pub(super) async fn end_loans_at(
+        &self,
+        host: &Host,
+        seen: &DomainSeen,
+        machine: &MachineName,
+    ) -> Result<(), FabricError> {
         let loans = self.loans().of(machine);
-        if let Some((host, seen)) = self.find(machine.as_str()).await?
-            && !is_off(&seen)
-        {
+        if !is_off(seen) {
             let scratch = self.scratch(machine);
-            host.end_backup(machine.as_str(), &scratch).await?;
+            host.end_backup(&seen.name, &scratch).await?;
         }
         for loan in loans {
             // Those that serve files are ended with it.

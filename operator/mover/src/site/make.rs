@@ -226,12 +226,14 @@ impl Site {
             return Ok((top, Some(seal)));
         };
         let point = half.points.iter().find(|point| point.name == *name);
-        let files = point.map(|point| point.files.clone()).ok_or_else(|| {
+        let mut files = point.map(|point| point.files.clone()).ok_or_else(|| {
             terminal(
                 format!("there is no recovery point {name}"),
                 "choose one that is listed",
             )
         })?;
+        // The machine is made as it is described now.
+        files.retain(|disk, _| half.is_wanted(disk));
         let seal = seal.filter(|_| files == top);
         Ok((files, seal))
     }

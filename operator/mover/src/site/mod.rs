@@ -6,12 +6,14 @@
 //! | `make` | machines are made of copies, for production and for drills |
 //! | `place` | which host a machine is made at |
 //! | `link` | links are taken up, committed, let go |
+//! | `eligible` | whether a machine can be protected |
 //! | `turn` | which way data flows |
 //! | `begin` | what a first copy begins from |
 //! | `pull` | changes are brought here, and become recovery points |
 //! | `copy` | one disk's way from a loan to a file |
 //! | `ladder` | what has to travel, by what both sides remember |
 //! | `lend` | the other side: disks of one instant for who pulls |
+//! | `rest` | guests come to rest for that instant, and go on |
 //! | `loans`, `offer` | what is lent until it is given back, and where a backup is begun |
 //! | `keep` | points go by retention, files that nothing needs go |
 //! | `hosts` | the hosts, and which of them knows a machine |
@@ -25,6 +27,7 @@
 
 mod begin;
 mod copy;
+mod eligible;
 mod fit;
 mod hosts;
 mod jobs;
@@ -40,6 +43,7 @@ mod power;
 mod pull;
 mod ready;
 mod refusal;
+mod rest;
 mod roles;
 mod routes;
 mod sight;
@@ -57,6 +61,7 @@ use drover_api::value::MachineName;
 use drover_libvirt::call::{Address, Caller, Credentials};
 use drover_libvirt::protocol::Terms;
 use drover_world::FabricError;
+use tokio::sync::Semaphore;
 
 use crate::host::{DomainSeen, Host};
 use crate::record::Record;
@@ -94,6 +99,8 @@ pub struct Site {
     jobs: Jobs,
     loans: Mutex<Loans>,
     lending: Lending,
+    /// Room for sets of machines whose changes are copied at once.
+    copies: Arc<Semaphore>,
     live: Mutex<BTreeMap<MachineName, Live>>,
     /// The other movers that were spoken to.
     peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
@@ -143,6 +150,9 @@ impl Live {
 const OURS: &str = "drover";
 /// Certificates are read again after so long: they may have been renewed.
 const CERTIFICATES: Duration = Duration::from_mins(1);
+/// So many sets of machines have their changes copied at once: more would each take memory and processes of
+/// QEMU's, and none would be quicker.
+const MOST_COPIES: usize = 16;
 /// How long another mover may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -169,6 +179,7 @@ impl Site {
             jobs: Jobs::default(),
             loans: Mutex::default(),
             lending: Lending::default(),
+            copies: Arc::new(Semaphore::new(MOST_COPIES)),
             live: Mutex::default(),
             peers: Mutex::default(),
             throttles: Throttles::default(),

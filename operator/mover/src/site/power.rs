@@ -255,6 +255,8 @@ impl Site {
             live.healthy = false;
             live.running_since = None;
         }
+        // Nobody reads files that a guest writes.
+        self.end_loans_of(machine).await?;
         let made = self.store.get(machine).made;
         let fresh = made.filter(|made| made.checkpoint.is_none());
         let Some(made) = fresh else {

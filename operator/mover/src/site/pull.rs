@@ -13,7 +13,9 @@ use std::time::Duration;
 use drover_api::value::MachineName;
 use drover_fabric::Answer;
 use drover_libvirt::call::Caller;
-use drover_libvirt::protocol::{Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, path};
+use drover_libvirt::protocol::{
+    DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, path,
+};
 use drover_world::{ErrorClass, FabricError, LinkState};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -21,6 +23,7 @@ use tracing::{debug, info, warn};
 
 use super::Site;
 use super::copy::{Brought, DiskCopy, Lender};
+use super::eligible::can_be_copied;
 use super::jobs::{Lane, Percent};
 use super::ladder::{Source, Target, rung};
 use super::lend::bitmaps_since;
@@ -233,8 +236,8 @@ impl Site {
         what: What,
         percent: &Percent,
     ) -> Result<BTreeMap<String, PathBuf>, FabricError> {
-        let source = source(half, lent);
-        if half.agreed.is_some() && source == Source::Unknown && what == What::Changes {
+        let forgotten = lent.disks.iter().any(|disk| is_forgotten(half, lent, disk));
+        if forgotten && what == What::Changes {
             self.change_half(machine, |half| {
                 half.state = LinkState::ResyncRequired;
                 half.forget_agreement();
@@ -250,7 +253,7 @@ impl Site {
         let mut parts = Vec::new();
         for disk in &lent.disks {
             let own = ours.get(&disk.target);
-            let rung = rung(source, target(half, &disk.target, own));
+            let rung = rung(source(half, lent, disk), target(half, &disk.target, own));
             let file = self.new_file(machine, &disk.target)?;
             let part = Part(file.with_extension("qcow2.part"));
             self.layer(machine, half, disk, &part.0).await?;
@@ -272,6 +275,12 @@ impl Site {
             let target = &disk.target;
             info!(%machine, target, %rung, travelled, written = copied.written, "it is here");
             parts.push((disk.target.clone(), part, file));
+        }
+        if lent.seal.is_some() && self.seal_of_source(half).await? != lent.seal {
+            return Err(retryable(
+                format!("{machine} was started, or written to, while its disks were copied"),
+                "they are copied again",
+            ));
         }
         let mut files = BTreeMap::new();
         for (disk, part, file) in parts {
@@ -440,15 +449,21 @@ fn link_of(half: &Half) -> String {
     format!("{} {} {:?}", sites.primary, sites.secondary, half.towards)
 }
 
-/// What became of the machine's disks since both sides agreed.
-fn source(half: &Half, lent: &LentOne) -> Source {
+/// What became of a disk at the source since both sides agreed.
+fn source(half: &Half, lent: &LentOne, disk: &LentDisk) -> Source {
     if lent.seal.is_some() && lent.seal == half.taken_from {
         return Source::Untouched;
     }
     match half.agreed {
-        Some(_) if lent.disks.iter().all(|disk| !disk.changed.is_empty()) => Source::Remembers,
+        Some(_) if !disk.changed.is_empty() => Source::Remembers,
         _ => Source::Unknown,
     }
+}
+
+/// Whether what changed on a disk should be known, and is not any more.
+fn is_forgotten(half: &Half, lent: &LentOne, disk: &LentDisk) -> bool {
+    let is_known = half.agreed.is_some() && half.layers.contains_key(&disk.target);
+    is_known && !disk.came_since && source(half, lent, disk) == Source::Unknown
 }
 
 /// What became of a disk's copy since both sides agreed.
@@ -461,13 +476,17 @@ fn target(half: &Half, disk: &str, written: Option<&Dirty>) -> Target {
     }
 }
 
+/// A disk that came since is copied from now on, if it can be; that it cannot is told as drift.
 fn wanted(half: &Half, now: Timestamp, what: What) -> LendOne {
     let described = half.described.iter().flat_map(|described| &described.disks);
-    let excluded = &half.subject.excluded_disks;
+    let wanted = |disk: &&DiskDescribed| {
+        let is_copied = half.layers.contains_key(&disk.target) || can_be_copied(disk);
+        half.is_wanted(&disk.target) && is_copied
+    };
     LendOne {
         machine: half.subject.at(half.role.other()).clone(),
         disks: described
-            .filter(|disk| !excluded.contains(&disk.target))
+            .filter(wanted)
             .map(|disk| disk.target.clone())
             .collect(),
         from: half.agreed.clone().filter(|_| what != What::Resync),

@@ -1,5 +1,6 @@
 //! What is done when a mover starts, and all the time.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use drover_api::value::MachineName;
 use drover_libvirt::protocol::{Half as HalfSeen, Named, path};
 use drover_world::{FabricError, LinkState};
 use futures::stream::{self, StreamExt as _};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -118,23 +119,25 @@ impl Site {
             let mut live = self.live();
             let live = live.entry(machine.clone()).or_default();
             let every = Duration::from_millis(half.terms.interval.max(1_000));
-            set.due |= live.asked_at.is_none_or(|at| at.elapsed() >= every);
+            let waited = live.asked_at.map_or(Duration::MAX, |at| at.elapsed());
+            set.waited = set.waited.max(waited);
+            set.due |= waited >= every;
             set.apart |= live.apart;
             set.machines.push(machine);
         }
-        for set in sets.into_values() {
-            // Those whose newest copies are of instants of their own get one in common at once, when nobody is
-            // on the way any more.
-            let whole = set.missing == Missing::Nobody && set.machines.len() > 1;
-            let together = set.apart && whole;
-            // Who is copied without one that is in hand is never of one instant with it.
-            if (set.due && set.missing != Missing::InHand) || together {
-                self.copy_set(&set.machines);
-            }
+        let mut due: Vec<Set> = sets.into_values().filter(Set::is_due).collect();
+        // Who has waited longest comes first.
+        due.sort_by_key(|set| Reverse(set.waited));
+        for set in due {
+            // When there is room again what is left is due all the more.
+            let Ok(room) = Arc::clone(&self.copies).try_acquire_owned() else {
+                return;
+            };
+            self.copy_set(&set.machines, room);
         }
     }
 
-    fn copy_set(self: &Arc<Self>, machines: &[MachineName]) {
+    fn copy_set(self: &Arc<Self>, machines: &[MachineName], room: OwnedSemaphorePermit) {
         for machine in machines {
             let mut live = self.live();
             let live = live.entry(machine.clone()).or_default();
@@ -164,7 +167,7 @@ impl Site {
             .jobs
             .begin(first, Lane::Copy, "changes".into(), |percent| async move {
                 let copied = site.pull(&all, What::Changes, &percent).await;
-                drop(over);
+                drop((over, room));
                 if let Err(error) = &copied {
                     debug!(machines = ?all, %error, "changes are asked for again");
                 }
@@ -421,6 +424,8 @@ struct Set {
     machines: Vec<MachineName>,
     /// Whether the interval of one of them is over.
     due: bool,
+    /// How long ago one of them was copied last.
+    waited: Duration,
     /// Whether the newest copy of one of them is of an instant of its own.
     apart: bool,
     /// Who of them cannot be copied now.
@@ -429,4 +434,14 @@ struct Set {
 
 fn is_copied(half: &Half) -> bool {
     half.holds() && half.state != LinkState::None && half.left.is_none()
+}
+
+impl Set {
+    /// Those whose newest copies are of instants of their own get one in common at once, when nobody is on the
+    /// way any more. Who is copied without one that is in hand is never of one instant with it.
+    fn is_due(&self) -> bool {
+        let whole = self.missing == Missing::Nobody && self.machines.len() > 1;
+        let together = self.apart && whole;
+        (self.due && self.missing != Missing::InHand) || together
+    }
 }

@@ -170,6 +170,7 @@ impl Bench {
             from: from.map(str::to_owned),
             checkpoint: checkpoint.to_owned(),
             disks: vec!["vda".to_owned()],
+            fresh: Vec::new(),
             listen: Listen::Socket(self.folder.path().join("backup.sock")),
             scratch: self.folder.path().to_owned(),
         }

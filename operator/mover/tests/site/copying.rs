@@ -10,7 +10,7 @@ use drover_world::{ErrorClass, Outcome};
 use serde_json::{Value, json};
 
 use crate::movers::{Movers, output};
-use crate::protected::{Protected, backing, identical, info};
+use crate::protected::{Protected, backing, identical, images, info, until};
 
 /// After the first copy nothing travels by itself.
 fn seldom() -> Value {
@@ -53,6 +53,19 @@ async fn comes_home(mut machine: Protected) {
     let boot = console.boot().unwrap();
     assert_eq!(boot.gaps, 0, "{boot:?}");
     assert!(boot.last >= counted, "{boot:?} {counted}");
+
+    // Once it is protected again it stands on its original disks, and nothing else is left of the way home.
+    machine.link(LinkGoal::Committed { left: Secondary }).await;
+    machine.next_run();
+    let towards = Secondary;
+    machine.link(LinkGoal::Reversed { towards }).await;
+    let copies = machine.copies(Primary);
+    until("its files are one", || images(&copies).len() == 2).await;
+    let originals = Guest::new(machine.name(Primary)).with_disks(2);
+    let originals = originals.disks(&machine.site(Primary).pool_folder());
+    let stands_on: Vec<_> = images(&copies).iter().map(|file| backing(file)).collect();
+    assert_eq!(stands_on, originals);
+    machine.counts_on(Primary);
     machine.put_away(Primary);
 }
 
@@ -171,4 +184,61 @@ async fn a_disk_that_grows_is_followed_and_one_that_shrinks_is_named() {
         "{error:?}"
     );
     assert!(error.hint.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_comes_later_is_copied_from_then_on() {
+    // SPEC: PR-3, PR-4, FO-2
+    let mut machine = Protected::new(&Guest::new("widens"), &json!({"interval": "2s"})).await;
+    machine.protect().await;
+    machine.counts_on(Primary);
+    let home = machine.site(Primary);
+    let spare = Guest::new("spare");
+    home.define(&spare).unwrap();
+    let spare = spare.disks(&home.pool_folder()).remove(0);
+    let disk = spare.display().to_string();
+    let attach = ["attach-disk", "widens", &disk, "vdb", "--config"];
+    let qcow2 = ["--driver", "qemu", "--subdriver", "qcow2"];
+    home.virsh(&[attach.as_slice(), &qcow2].concat()).unwrap();
+
+    // It has it from its next start on; until then nothing is in the way of others.
+    let before = machine.newest().await;
+    loop {
+        machine.counts_on(Primary);
+        if machine.newest().await != before {
+            break;
+        }
+    }
+    home.virsh(&["shutdown", "--mode", "acpi", "widens"])
+        .unwrap();
+    home.wait_for_state("widens", "shut off").unwrap();
+    home.virsh(&["start", "widens"]).unwrap();
+    let of = |what: &str| {
+        let rungs = machine.rungs(Secondary).into_iter();
+        rungs.filter(|rung| rung == what).count()
+    };
+    until("both disks are copied", || of("full copy") == 2).await;
+    let changes = of("changes");
+    until("as they change", || of("changes") >= changes + 4).await;
+    // At most the new one, if it was copied while the machine was off.
+    assert!(of("comparison") <= 1, "{:?}", machine.rungs(Secondary));
+
+    machine.next_run();
+    let counted = machine.counts_on(Primary);
+    machine.power(Primary, SiteGoal::Stopped).await;
+    let towards = Secondary;
+    machine.link(LinkGoal::FinalSync { towards }).await;
+    let left = machine.disks(Primary);
+    machine.enter(Secondary, None).await;
+    let made = machine.disks(Secondary);
+    assert_eq!((left.len(), made.len()), (2, 2));
+    for (left, made) in left.iter().zip(&made) {
+        identical(left, &backing(made));
+    }
+    machine.counts_on(Secondary);
+    let console = machine.console(Secondary);
+    let boot = console.boot().unwrap();
+    assert!(boot.last >= counted, "{boot:?} {counted}");
+    assert_eq!(boot.disks.len(), 2, "{boot:?}");
+    machine.put_away(Secondary);
 }

@@ -10,7 +10,7 @@ use drover_world::{ErrorClass, Outcome};
 use serde_json::json;
 
 use crate::movers::{Movers, output};
-use crate::protected::{Protected, backing, identical};
+use crate::protected::{Protected, backing, identical, images, until};
 
 const SOON: Duration = Duration::from_millis(200);
 
@@ -77,13 +77,7 @@ async fn a_machine_that_stays_off_sends_nothing_and_its_points_go_on() {
             .arg(&disk),
     );
     until("nothing travels any more", || nothing() >= before + 2).await;
-    let newest = machine.copies(Secondary);
-    let mut files: Vec<_> = std::fs::read_dir(newest)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "qcow2"))
-        .collect();
-    files.sort();
+    let files = images(&machine.copies(Secondary));
     identical(&disk, files.last().unwrap());
 }
 
@@ -127,13 +121,4 @@ async fn a_machine_whose_memory_was_saved_is_not_shut_down() {
     let boot = console.boot().unwrap();
     assert!(boot.last >= counted && boot.gaps == 0, "{boot:?} {counted}");
     machine.put_away(Primary);
-}
-
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = tokio::time::Instant::now();
-    while !is_so() {
-        let late = begun.elapsed() > crate::movers::PATIENCE;
-        assert!(!late, "not so: {what}\n{}", Movers::last_words());
-        tokio::time::sleep(SOON).await;
-    }
 }

@@ -220,6 +220,27 @@ impl Protected {
     }
 }
 
+/// The images in a folder, the oldest first.
+pub fn images(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut images: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "qcow2"))
+        .collect();
+    images.sort();
+    images
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        let late = begun.elapsed() > PATIENCE;
+        assert!(!late, "not so: {what}\n{}", Movers::last_words());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// What `qemu-img info` says of an image.
 pub fn info(image: &Path) -> Value {
     let mut info = Command::new("qemu-img");

@@ -367,6 +367,13 @@ fn a_copy_shares_nothing_with_the_machine_that_it_is_of() {
         assert!(!ties.contains(&shared), "{ties:?}");
     }
     again(&domain);
+    // A drill that still has the machine's own file does not take it along when it goes.
+    let mut drill = off();
+    assert!(drill.has_own_variables());
+    drill.set_name("shop-db-drill");
+    assert!(!drill.has_own_variables());
+    drill.stand_alone();
+    assert!(drill.has_own_variables());
     // Cards keep their places: what is mapped is counted by them.
     assert_eq!(domain.interfaces().len(), off().interfaces().len());
 

@@ -4,7 +4,8 @@ use drover_api::value::MachineName;
 use drover_libvirt::protocol::{Described, DiskDescribed};
 use drover_world::FabricError;
 
-use super::refusal::terminal;
+use super::lend::is_copied;
+use super::refusal::{retryable, terminal};
 use crate::domain::{Domain, Tie, Tied};
 
 /// Whether all of a machine can be copied, but for disks that a person excluded.
@@ -68,9 +69,17 @@ fn nothing_forgotten(
     });
     match forgotten {
         None => Ok(()),
+        Some(disk) if is_copied(&disk) => Err(retryable(
+            format!(
+                "the disk {} of {machine} is not where the mover can read it, or the machine has it only from its \
+                 next start on",
+                disk.target
+            ),
+            "look at the storage of the site, or exclude it",
+        )),
         Some(disk) => Err(terminal(
             format!(
-                "the disk {} of {machine} is no file of its own that the mover can read",
+                "the disk {} of {machine} is no file of its own",
                 disk.target
             ),
             "move it to a file in qcow2, or exclude it",

@@ -443,11 +443,19 @@ fn disks_of(
 /// What is wanted must be there: a disk that was taken away is a person's to say something of.
 fn all_there(one: &LendOne, described: &Described) -> Result<(), FabricError> {
     let known = |target: &String| described.disks.iter().any(|disk| disk.target == *target);
-    match one.disks.iter().find(|target| !known(target)) {
-        None => Ok(()),
-        Some(target) => Err(terminal(
-            format!("{} has no disk {target} any more", one.machine),
-            "attach it again, list it in `excludedDisks`, or let go of the machine and protect it again",
-        )),
+    let Some(target) = one.disks.iter().find(|target| !known(target)) else {
+        return Ok(());
+    };
+    let machine = &one.machine;
+    let mut listed = Domain::parse(&described.xml)?.disks().into_iter();
+    if listed.any(|disk| disk.target == *target) {
+        return Err(retryable(
+            format!("the disk {target} of {machine} is not where the mover can read it"),
+            "look at the storage of the site",
+        ));
     }
+    Err(terminal(
+        format!("{machine} has no disk {target} any more"),
+        "attach it again, list it in `excludedDisks`, or let go of the machine and protect it again",
+    ))
 }

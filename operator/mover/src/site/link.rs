@@ -71,6 +71,11 @@ impl Site {
             let half = record.half.as_mut()?;
             half.epoch = ask.asker.epoch;
             half.terms = ask.terms.clone();
+            if half.subject.excluded_disks != ask.subject.excluded_disks {
+                // What was taken was not all that is wanted now.
+                half.taken_from = None;
+                half.last = None;
+            }
             half.subject = ask.subject.clone();
             Some(half.clone())
         })?;
@@ -369,7 +374,7 @@ impl Site {
     pub(super) async fn half_of(&self, machine: &MachineName) -> Result<HalfSeen, FabricError> {
         let record = self.store.get(machine);
         let off = match self.find(machine.as_str()).await? {
-            Some((_, seen)) => is_off(&seen),
+            Some((_, seen)) => is_off(&seen) && !self.is_starting(machine),
             None => true,
         };
         self.half_seen(machine, &record, off)

@@ -18,7 +18,7 @@ use super::place::{Wanted, is_own, may_be_made, named};
 use super::power::is_off;
 use super::refusal::{insist, not_late, retryable, terminal};
 use crate::domain::{Domain, Nic};
-use crate::host::{DomainPower, DomainSeen, Host, Start};
+use crate::host::{DomainPower, DomainSeen, Host, Start, Which};
 use crate::image;
 use crate::record::{Half, Made, Record};
 
@@ -312,7 +312,7 @@ impl Site {
             }
         }
         let xml = domain.to_xml();
-        insist(|| at.define(&xml)).await?;
+        insist(|| at.define(&xml), || Ok(())).await?;
         at.set_autostart(name, false).await?;
         self.hosts.remember(name, at.name());
         // Only now: at home nobody else knows what it is.
@@ -355,7 +355,7 @@ impl Site {
             &machine,
             Lane::Drill,
             "start a drill".into(),
-            |_| async move { insist(|| host.start(&domain, Start::GoOn)).await },
+            |_| async move { insist(|| host.start(&domain, Start::GoOn), || Ok(())).await },
         )
     }
 
@@ -370,7 +370,12 @@ impl Site {
         let domain = drill_of(&machine);
         if let (Some((host, _)), true) = (self.find(&domain).await?, record.drill.is_some()) {
             host.destroy(&domain).await?;
-            host.undefine_for_good(&domain).await?;
+            let described = Domain::parse(&host.xml(&domain, Which::Persistent).await?)?;
+            if described.has_own_variables() {
+                host.undefine_for_good(&domain).await?;
+            } else {
+                host.undefine(&domain).await?;
+            }
         }
         self.store.change(&machine, |record| {
             record.drill_epoch = asker.epoch;

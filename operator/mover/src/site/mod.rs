@@ -101,6 +101,9 @@ pub struct Site {
     lending: Lending,
     /// Room for sets of machines whose changes are copied at once.
     copies: Arc<Semaphore>,
+    /// Room for machines whose files become one, and for those that start with their site.
+    folds: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
     live: Mutex<BTreeMap<MachineName, Live>>,
     /// The other movers that were spoken to.
     peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
@@ -153,6 +156,9 @@ const CERTIFICATES: Duration = Duration::from_mins(1);
 /// So many sets of machines have their changes copied at once: more would each take memory and processes of
 /// QEMU's, and none would be quicker.
 const MOST_COPIES: usize = 16;
+/// A fold reads and writes whole disks, and a guest that boots takes processors: few at once are no slower.
+const MOST_FOLDS: usize = 2;
+const MOST_STARTS: usize = 4;
 /// How long another mover may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -180,6 +186,8 @@ impl Site {
             loans: Mutex::default(),
             lending: Lending::default(),
             copies: Arc::new(Semaphore::new(MOST_COPIES)),
+            folds: Arc::new(Semaphore::new(MOST_FOLDS)),
+            starts: Arc::new(Semaphore::new(MOST_STARTS)),
             live: Mutex::default(),
             peers: Mutex::default(),
             throttles: Throttles::default(),

@@ -57,11 +57,17 @@ impl Site {
             record.held = true;
             record.ran = false;
         })?;
+        // Before it is looked at: who began before is not sure to have seen what is on record now.
+        let is_starting = self.is_starting(&machine);
         let Some((host, seen)) = self.find(machine.as_str()).await? else {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
-            return Ok(self.ended(host, &machine).await);
+            if is_starting {
+                return Ok(Outcome::InProgress { percent: None });
+            }
+            self.note_stopped(host, &machine).await;
+            return Ok(Outcome::Reached);
         }
         match self.jobs.doing(&machine, Lane::Power).as_deref() {
             // That ends sooner.
@@ -102,11 +108,17 @@ impl Site {
             record.ran = false;
             record.fenced = Some(asker.epoch);
         })?;
+        // Before it is looked at: who began before is not sure to have seen what is on record now.
+        let is_starting = self.is_starting(&machine);
         let Some((host, seen)) = self.find(machine.as_str()).await? else {
             return Ok(Outcome::Reached);
         };
         if is_off(&seen) {
-            return Ok(self.ended(host, &machine).await);
+            if is_starting {
+                return Ok(Outcome::InProgress { percent: None });
+            }
+            self.note_stopped(host, &machine).await;
+            return Ok(Outcome::Reached);
         }
         if self.jobs.doing(&machine, Lane::Power).as_deref() != Some(FENCE) {
             self.jobs.abort(&machine, Lane::Power);
@@ -121,16 +133,6 @@ impl Site {
                 site.store.touch();
                 Ok(())
             })
-    }
-
-    /// It is off. Whoever was about to start it may have passed the point where it would have learnt better:
-    /// until that has ended nothing is sure.
-    async fn ended(&self, host: &Host, machine: &MachineName) -> Outcome {
-        if self.jobs.doing(machine, Lane::Power).as_deref() == Some(START) {
-            return Outcome::InProgress { percent: None };
-        }
-        self.note_stopped(host, machine).await;
-        Outcome::Reached
     }
 
     /// How its disks are now that it is off, the first time that this is asked since it ran.
@@ -239,18 +241,12 @@ impl Site {
         seen: &DomainSeen,
     ) -> Result<(), FabricError> {
         let domain = machine.as_str();
-        let held = self.store.change(machine, |record| {
+        self.still_wanted(machine)?;
+        self.store.change(machine, |record| {
             if !record.held {
                 record.stopped = None;
             }
-            record.held
         })?;
-        if held {
-            return Err(retryable(
-                format!("{machine} was stopped before it started"),
-                "ask for it again",
-            ));
-        }
         if let Some(live) = self.live().get_mut(machine) {
             live.healthy = false;
             live.running_since = None;
@@ -263,12 +259,17 @@ impl Site {
             if seen.power == DomainPower::Paused {
                 host.resume(domain).await?;
             } else {
-                insist(|| host.start(domain, How::GoOn)).await?;
+                let start = || host.start(domain, How::GoOn);
+                insist(start, || self.still_wanted(machine)).await?;
+                if self.store.get(machine).fenced.is_some() {
+                    host.destroy(domain).await?;
+                }
             }
             return Ok(());
         };
         if is_off(seen) {
-            insist(|| host.start(domain, How::AnewAndStill)).await?;
+            let start = || host.start(domain, How::AnewAndStill);
+            insist(start, || self.still_wanted(machine)).await?;
         }
         let checkpoint = format!("drover-made-{}", made.epoch);
         let disks: Vec<String> = made.files.keys().cloned().collect();
@@ -280,8 +281,20 @@ impl Site {
                 made.checkpoint = Some(checkpoint);
             }
         })?;
+        self.still_wanted(machine)?;
         host.resume(domain).await?;
         Ok(())
+    }
+
+    /// Whether nobody stopped it since it was asked to start.
+    fn still_wanted(&self, machine: &MachineName) -> Result<(), FabricError> {
+        if !self.store.get(machine).held {
+            return Ok(());
+        }
+        Err(retryable(
+            format!("{machine} was stopped before it started"),
+            "ask for it again",
+        ))
     }
 }
 

@@ -97,13 +97,18 @@ impl Site {
     ) -> Result<(), FabricError> {
         let brought = self.bring_all(machines, what, percent).await;
         for machine in machines {
-            let trouble = match &brought {
-                Err(error) => Some(error.message.clone()),
-                // What has arrived is here, whatever becomes of older points.
-                Ok(()) => self.thin(machine).await.err().map(|error| {
-                    warn!(%machine, %error, "points that need not be kept do not go");
-                    format!("older recovery points do not go: {}", error.message)
-                }),
+            // Whatever became of this copy: older points may have to make room for the next one.
+            let thinned = self.thin(machine).await;
+            if let Err(error) = &thinned {
+                warn!(%machine, %error, "points that need not be kept do not go");
+            }
+            let trouble = match (&brought, thinned) {
+                (Err(error), _) => Some(error.message.clone()),
+                (Ok(()), Err(error)) => Some(format!(
+                    "older recovery points do not go: {}",
+                    error.message
+                )),
+                (Ok(()), Ok(())) => None,
             };
             self.live().entry(machine.clone()).or_default().trouble = trouble;
         }
@@ -451,7 +456,9 @@ fn link_of(half: &Half) -> String {
 
 /// What became of a disk at the source since both sides agreed.
 fn source(half: &Half, lent: &LentOne, disk: &LentDisk) -> Source {
-    if lent.seal.is_some() && lent.seal == half.taken_from {
+    let newest = half.points.last();
+    let was_taken = newest.is_some_and(|point| point.files.contains_key(&disk.target));
+    if was_taken && lent.seal.is_some() && lent.seal == half.taken_from {
         return Source::Untouched;
     }
     match half.agreed {

@@ -52,17 +52,23 @@ pub(super) fn not_late(recorded: u64, asker: &Asker) -> Result<(), FabricError> 
 const REFUSALS: u32 = 5;
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Does what libvirt may refuse for what the machine is. What it refuses again and again only a person mends.
-pub(super) async fn insist<F>(act: impl Fn() -> F) -> Result<(), FabricError>
+/// Does what libvirt may refuse for what the machine is, as long as it is still wanted. What is refused again and
+/// again only a person mends.
+pub(super) async fn insist<F>(
+    act: impl Fn() -> F,
+    still_wanted: impl Fn() -> Result<(), FabricError>,
+) -> Result<(), FabricError>
 where
     F: Future<Output = Result<(), HostError>>,
 {
     for _ in 1..REFUSALS {
+        still_wanted()?;
         match act().await {
             Err(HostError::Failed { .. }) => tokio::time::sleep(AGAIN).await,
             other => return Ok(other?),
         }
     }
+    still_wanted()?;
     act().await.map_err(|error| match error {
         HostError::Failed { .. } => terminal(
             error.to_string(),
@@ -139,7 +145,7 @@ mod tests {
             asked.set(at + 1);
             answers[at.min(answers.len() - 1)]()
         };
-        (insist(act).await, asked.get())
+        (insist(act, || Ok(())).await, asked.get())
     }
 
     #[tokio::test(start_paused = true)]
@@ -162,6 +168,18 @@ mod tests {
         );
         // What was in the way for a moment was not.
         assert_eq!(told(&[refused, || Ok(())]).await, (Ok(()), 2));
+        // What is not wanted any more is not done.
+        let asked = Cell::new(0);
+        let act = async || {
+            asked.set(asked.get() + 1);
+            refused()
+        };
+        let wanted = || match asked.get() {
+            0 | 1 => Ok(()),
+            _ => Err(retryable("it was stopped", "")),
+        };
+        let ended = insist(act, wanted).await.unwrap_err();
+        assert_eq!((ended.message.as_str(), asked.get()), ("it was stopped", 2));
         // A host that does not answer is asked by whoever asks next.
         let (ended, asked) = told(&[refused, silent]).await;
         assert_eq!(

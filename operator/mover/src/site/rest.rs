@@ -1,10 +1,12 @@
 //! Guests come to rest for the instant of a copy, and go on after it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use drover_api::value::MachineName;
 use drover_world::FabricError;
 use futures::future::join_all;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::Site;
@@ -13,6 +15,11 @@ use super::power::is_off;
 use crate::domain::Domain;
 use crate::host::{DomainPower, Which};
 use crate::record::Record;
+
+/// How long a guest may take to bring its applications to rest; one that takes longer is copied as it is.
+const FREEZE: Duration = Duration::from_secs(8);
+/// How long is waited for a guest to go on. It is told in any case, and again all the time.
+const RELEASE: Duration = Duration::from_secs(8);
 
 impl Site {
     /// Freezes the file systems of guests that have an agent; whoever may be frozen is written down first.
@@ -34,12 +41,14 @@ impl Site {
             }
         }
         let frozen = asked.into_iter().map(|(machine, freeze)| async move {
-            match freeze.await {
-                Ok(()) => Some(machine.clone()),
-                Err(error) => {
+            match timeout(FREEZE, freeze).await {
+                Ok(Ok(())) => Some(machine.clone()),
+                Ok(Err(error)) => {
                     warn!(%machine, %error, "its applications were not brought to rest");
-                    // The others wait for it; this one need not.
-                    self.release(machine).await;
+                    None
+                }
+                Err(_elapsed) => {
+                    warn!(%machine, "its applications did not come to rest in time");
                     None
                 }
             }
@@ -92,8 +101,11 @@ impl Site {
     /// Thaws a guest, and lets it go on. What stays at rest is tried again all the time.
     pub(super) async fn release(&self, machine: &MachineName) {
         self.set_at_rest(machine, false);
-        if let Err(error) = self.let_go_on(machine).await {
-            warn!(%machine, %error, "it is still at rest");
+        match timeout(RELEASE, self.let_go_on(machine)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%machine, %error, "it is still at rest"),
+            // What was asked for is done as soon as it can be.
+            Err(_elapsed) => warn!(%machine, "it is not known to go on yet"),
         }
     }
 
@@ -113,6 +125,8 @@ impl Site {
         let record = self.store.get(machine);
         if record.paused {
             host.resume(machine.as_str()).await?;
+            // From now on a pause is somebody else's.
+            self.store.change(machine, |record| record.paused = false)?;
         }
         if record.frozen {
             let running = Domain::parse(&host.xml(machine.as_str(), Which::Running).await?)?;

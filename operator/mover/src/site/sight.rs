@@ -13,7 +13,7 @@ use super::Site;
 use super::hosts::{Listing, Whereabouts};
 use super::jobs::Lane;
 use super::make::drill_of;
-use super::power::{FENCE, STOP, is_off};
+use super::power::{FENCE, START, STOP, is_off};
 use super::refusal::retryable;
 use crate::domain::Domain;
 use crate::host::{DomainPower, DomainSeen, Host, Which};
@@ -62,7 +62,7 @@ impl Site {
             // What is not known is not told, nor that it is off.
             let domain = self.domain_in(&mut hosts, name.as_str());
             let off = match &domain {
-                Known::There(domain) => is_off(domain),
+                Known::There(domain) => is_off(domain) && !self.is_starting(name),
                 Known::Absent => true,
                 Known::Unclear => false,
             };
@@ -99,6 +99,11 @@ impl Site {
         Ok(seen)
     }
 
+    /// Whether somebody starts it just now.
+    pub(super) fn is_starting(&self, machine: &MachineName) -> bool {
+        self.jobs.doing(machine, Lane::Power).as_deref() == Some(START)
+    }
+
     /// A machine among those of all hosts.
     fn domain_in(&self, hosts: &mut Listing<'_>, domain: &str) -> Known {
         match hosts.whereabouts(domain, self.hosts.home(domain).as_deref()) {
@@ -121,6 +126,8 @@ impl Site {
         let start = record.start.as_ref();
         let power = match domain.map(|domain| domain.power) {
             None => Power::Absent,
+            // Whatever was asked meanwhile: it may be on in the next moment.
+            Some(power) if !power.is_active() && self.is_starting(machine) => Power::Starting,
             Some(power) if !power.is_active() => {
                 if start.is_some_and(|start| start.failed.is_some()) {
                     Power::StartFailed

@@ -52,6 +52,8 @@ impl Site {
                 self.live().entry(machine.clone()).or_default().was_cut_off = true;
             }
             if record.is_at_rest() {
+                // A former version wrote down no more than that. To let go on who goes on harms nobody.
+                let _ = self.store.change(&machine, |record| record.paused = true);
                 self.release(&machine).await;
             }
             if let Err(error) = self.end_loans_of(&machine).await {
@@ -314,11 +316,15 @@ impl Site {
     }
 
     fn begin_fold(self: &Arc<Self>, machine: &MachineName) {
+        let Ok(room) = Arc::clone(&self.folds).try_acquire_owned() else {
+            return;
+        };
         let (site, name) = (Arc::clone(self), machine.clone());
         let begun = self
             .jobs
             .begin(machine, Lane::Fold, "fold".into(), |_| async move {
                 let folded = site.fold(&name).await;
+                drop(room);
                 if let Err(error) = &folded {
                     debug!(machine = %name, %error, "its files are brought together later");
                 }
@@ -330,6 +336,9 @@ impl Site {
     }
 
     fn begin_start_with_site(self: &Arc<Self>, machine: &MachineName) {
+        let Ok(room) = Arc::clone(&self.starts).try_acquire_owned() else {
+            return;
+        };
         let (site, name) = (Arc::clone(self), machine.clone());
         let begun = self
             .jobs
@@ -337,6 +346,7 @@ impl Site {
                 if let Err(error) = site.start_with_site(&name).await {
                     debug!(machine = %name, %error, "it did not start with its site");
                 }
+                drop(room);
                 Ok(())
             });
         if let Err(error) = begun {

@@ -57,6 +57,10 @@ impl Console {
     }
 
     pub(super) fn hear(&mut self, line: &str) {
+        // A kernel that complains does not wait for the end of a line.
+        let begun = ["RESUME last=", "HB ", "STOPPED last=", "FAILED "];
+        let begun = begun.iter().filter_map(|begun| line.find(begun)).min();
+        let line = &line[begun.unwrap_or(0)..];
         let Some((word, rest)) = line.split_once(' ') else {
             return;
         };
@@ -99,6 +103,16 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_of_the_kernel_in_front_of_a_line_hides_nothing() {
+        let console = Console::of(
+            "RESUME last=0 gaps=0 disks=0\r\nHB 1\r\n[   12.3] rcu: a stall on 0RESUME last=1 gaps=0 disks=1\r\n\
+             [   12.4] clocksource: HB 2\r\n",
+        );
+        assert_eq!(console.boots.len(), 2);
+        assert_eq!(console.heartbeat(), Some(2));
+    }
 
     #[test]
     fn hears_boots_counts_and_ends() {

@@ -249,7 +249,15 @@ impl<'a> Life<'a> {
             let boot = said.boot().filter(|_| said.boots.len() > death.boots);
             boot.is_some_and(|boot| boot.heartbeat.is_some())
         };
-        let said = self.fleet.site(self.to).wait_for(name, booted).unwrap();
+        let said = self.fleet.site(self.to).wait_for(name, booted);
+        let said = said.unwrap_or_else(|error| {
+            let boots = self.fleet.site(self.to).console(name).unwrap().boots;
+            panic!(
+                "{name} had booted {} times: {boots:?}, {}: {error}",
+                death.boots,
+                self.fleet.journal(&death.run)
+            )
+        });
         let boot = said.boot().unwrap();
         assert_eq!(boot.gaps, 0, "{name}: {boot:?}");
         let (most, least) = (boot.disks.iter().max(), boot.disks.iter().min());

@@ -273,9 +273,9 @@ impl Half {
 
     /// Whether a disk is one of the machine's, and not excluded.
     pub fn is_wanted(&self, disk: &str) -> bool {
-        let has = |described: &Described| described.disks.iter().any(|one| one.target == disk);
         let excluded = &self.subject.excluded_disks;
-        self.described.as_ref().is_none_or(has) && !excluded.iter().any(|one| one == disk)
+        let described = self.described.as_ref();
+        described.is_none_or(|described| wants(described, excluded, disk))
     }
 
     /// The newest file of each disk that the machine has.
@@ -309,4 +309,10 @@ impl Half {
             trouble,
         }
     }
+}
+
+/// Whether a machine has a disk, and nobody excluded it.
+pub fn wants(described: &Described, excluded: &[String], disk: &str) -> bool {
+    let known = described.disks.iter().any(|known| known.target == disk);
+    known && !excluded.iter().any(|other| other == disk)
 }

@@ -18,7 +18,7 @@ use super::power::is_off;
 use super::refusal::{retryable, terminal};
 use crate::host::{DomainSeen, Host};
 use crate::image;
-use crate::record::{Base, Half};
+use crate::record::{Base, Half, wants};
 
 /// Where a copy that was brought by other means is looked for, in the folder of its machine.
 const SEED: &str = "seed";
@@ -69,10 +69,9 @@ impl Site {
         let Some(described) = &half.described else {
             return Ok(());
         };
-        let excluded = &half.subject.excluded_disks;
         let mut files = BTreeMap::new();
         for disk in &described.disks {
-            if !wants(described, excluded, &disk.target) {
+            if !half.is_wanted(&disk.target) {
                 continue;
             }
             let file = self.store.folder(machine).join(SEED);
@@ -92,11 +91,6 @@ pub(super) fn base_on(half: &mut Half, base: Base) {
         half.layers.insert(disk.clone(), vec![file.clone()]);
     }
     half.base = Some(base);
-}
-
-fn wants(described: &Described, excluded: &[String], disk: &str) -> bool {
-    let known = described.disks.iter().any(|known| known.target == disk);
-    known && !excluded.iter().any(|other| other == disk)
 }
 
 /// Whether a file can be what a disk's copy begins with.

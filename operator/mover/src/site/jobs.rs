@@ -22,6 +22,8 @@ pub(super) enum Lane {
     Drill,
     /// The files that it runs from become one.
     Fold,
+    /// The other side is asked whether it may start with its site.
+    Wake,
 }
 
 /// What goes on.

@@ -136,20 +136,32 @@ impl Site {
         })
     }
 
+    /// Whether files of a running machine can become one, or go.
+    pub(super) fn has_to_fold(&self, machine: &MachineName, record: &Record) -> bool {
+        let lent = self.live().get(machine).is_some_and(|live| live.lent);
+        record.half.as_ref().is_some_and(|half| {
+            let several = half.layers.values().any(|files| files.len() > 2);
+            !half.litter.is_empty() || several && lent && may_fold(half, record)
+        })
+    }
+
     /// After a commit the files below a running machine become one: the original disk at home. It waits until
     /// the way back is copied regularly: a disk does one thing at a time, and that one is awaited.
     pub(super) async fn fold(&self, machine: &MachineName) -> Result<(), FabricError> {
         self.tidy(machine).await?;
         let record = self.store.get(machine);
         let lent = self.live().get(machine).is_some_and(|live| live.lent);
-        let committed = |half: &&Half| lent && !half.holds() && record.made.is_some();
-        let Some(half) = record.half.as_ref().filter(committed) else {
+        let Some(half) = record
+            .half
+            .as_ref()
+            .filter(|half| lent && may_fold(half, &record))
+        else {
             return Ok(());
         };
         let Some((host, seen)) = self.find(machine.as_str()).await? else {
             return Ok(());
         };
-        if is_off(&seen) || record.drill.is_some() {
+        if is_off(&seen) {
             return Ok(());
         }
         for (disk, files) in &half.layers {
@@ -176,6 +188,11 @@ impl Site {
         }
         self.tidy(machine).await
     }
+}
+
+/// Whether a machine was made here for good, and nothing else is based on its files.
+fn may_fold(half: &Half, record: &Record) -> bool {
+    !half.holds() && record.made.is_some() && record.drill.is_none()
 }
 
 /// Files are only brought together where nothing is based on one of them.
@@ -242,12 +259,14 @@ pub(super) fn known(record: &Record) -> BTreeSet<PathBuf> {
 mod tests {
     use drover_api::common::SiteRole;
     use drover_fabric::Subject;
-    use drover_libvirt::protocol::Terms;
+    use drover_libvirt::protocol::{Described, LentOne, Terms};
+    use drover_world::LinkState;
     use jiff::SignedDuration;
 
     use super::*;
     use crate::record::Made;
     use crate::site::Options;
+    use crate::site::pull::What;
 
     fn points(ages_in_minutes: &[i64], now: Timestamp) -> Vec<PointKept> {
         let point = |minutes: &i64| PointKept {
@@ -298,17 +317,75 @@ mod tests {
         Half::new(subject, SiteRole::Secondary, SiteRole::Secondary, terms)
     }
 
+    fn site_at(pool: &std::path::Path) -> std::sync::Arc<Site> {
+        let options = Options {
+            hosts: Vec::new(),
+            folder: pool.to_owned(),
+            run: pool.join("run"),
+            tls: None,
+        };
+        Site::open(options).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_brought_over_late_lands_on_nothing_else() {
+        // SPEC: PR-4, FO-4
+        let pool = tempfile::tempdir().unwrap();
+        let site = site_at(pool.path());
+        let machine: MachineName = "db-1".parse().unwrap();
+        let mut before = half_of(&machine);
+        before.state = LinkState::Replicating;
+        before.layers = of_disk(vec!["1.qcow2".into()]);
+        let set = |half: &Half| {
+            let half = half.clone();
+            let change = |record: &mut Record| record.half = Some(half);
+            site.store.change(&machine, change).unwrap();
+        };
+        let described = Described {
+            xml: String::new(),
+            agent: false,
+            disks: Vec::new(),
+        };
+        let lent = LentOne {
+            loan: "loan-1".into(),
+            quiesced: false,
+            checkpoint: Some("drover-2".into()),
+            seal: None,
+            disks: Vec::new(),
+            described,
+        };
+        let now = Timestamp::now();
+        let keep = |before: &Half| {
+            let files = of_disk("2.qcow2".into());
+            site.keep_point(&machine, before, &lent, now, files, What::Changes)
+        };
+
+        // Somebody else's copy arrived meanwhile; a run began; the link was let go of.
+        let mut newer = before.clone();
+        newer.layers = of_disk(vec!["1.qcow2".into(), "3.qcow2".into()]);
+        let (mut held, mut gone) = (before.clone(), before.clone());
+        held.state = LinkState::Paused;
+        gone.state = LinkState::None;
+        for changed in [newer, held, gone] {
+            set(&changed);
+            assert!(keep(&before).is_err());
+            let mut left = site.store.get(&machine).half.unwrap();
+            assert_eq!(left.litter, ["2.qcow2".to_owned()].map(PathBuf::from));
+            left.litter.clear();
+            assert_eq!(left, changed);
+        }
+        // Nobody did anything.
+        set(&before);
+        assert_eq!(keep(&before).unwrap(), Some("drover-2".to_owned()));
+        let half = site.store.get(&machine).half.unwrap();
+        assert_eq!((half.points.len(), half.layers["vda"].len()), (1, 2));
+    }
+
     #[tokio::test]
     async fn a_commit_takes_no_file_from_below_a_drill_of_a_newer_point() {
         // SPEC: FO-1, FO-5
         let pool = tempfile::tempdir().unwrap();
-        let options = Options {
-            hosts: Vec::new(),
-            folder: pool.path().to_owned(),
-            run: pool.path().join("run"),
-            tls: None,
-        };
-        let site = Site::open(options).unwrap();
+        let site = site_at(pool.path());
         let machine: MachineName = "db-1".parse().unwrap();
         let folder = site.store.folder(&machine);
         std::fs::create_dir_all(&folder).unwrap();

@@ -270,19 +270,20 @@ impl Site {
             }
             offered => offered.map_err(|error| error.of(domain))?,
         };
-        let disks = disks_of(one, described, |target| {
-            let came_since = backup.from.is_some() && backup.fresh.iter().any(|new| new == target);
+        let disks = wanted(one, described).map(|disk| {
+            let came_since = backup.from.is_some() && backup.fresh.contains(&disk.target);
             let known = backup.from.is_some() && !came_since;
-            let context = format!("qemu:dirty-bitmap:backup-{target}");
-            Told {
-                export: target.to_owned(),
-                changed: known
-                    .then(|| (target.to_owned(), context))
-                    .into_iter()
-                    .collect(),
+            let context = format!("qemu:dirty-bitmap:backup-{}", disk.target);
+            let changed = known.then(|| (disk.target.clone(), context));
+            LentDisk {
+                target: disk.target.clone(),
+                size: disk.size,
+                export: disk.target.clone(),
+                changed: changed.into_iter().collect(),
                 came_since,
             }
         });
+        let disks = disks.collect();
         let streams = one.disks.iter().map(|disk| (disk.clone(), way.clone()));
         let loan = Loan {
             machine: one.machine.clone(),
@@ -320,11 +321,8 @@ impl Site {
             used: Instant::now(),
             streaming: 0,
         };
-        let mut told = BTreeMap::new();
-        for disk in &described.disks {
-            if !one.disks.contains(&disk.target) {
-                continue;
-            }
+        let mut disks = Vec::new();
+        for disk in wanted(one, described) {
             let bitmaps = bitmaps_since(&disk.path, one.from.as_deref()).await?;
             let mut changed = Vec::new();
             // One server tells of one bitmap.
@@ -344,24 +342,22 @@ impl Site {
                 loan.served.push(served);
                 changed.extend(bitmap.map(|name| (stream, format!("qemu:dirty-bitmap:{name}"))));
             }
-            let about = Told {
+            disks.push(LentDisk {
+                target: disk.target.clone(),
+                size: disk.size,
                 export: String::new(),
                 came_since: changed.is_empty()
                     && one.from.is_some()
                     && !is_noted(&disk.path).await?,
                 changed,
-            };
-            told.insert(disk.target.clone(), about);
+            });
         }
-        if told.values().all(|about| about.changed.is_empty()) {
+        if disks.iter().all(|disk| disk.changed.is_empty()) {
             // It is not one disk that is new: somebody took away what all of them remembered.
-            for about in told.values_mut() {
-                about.came_since = false;
+            for disk in &mut disks {
+                disk.came_since = false;
             }
         }
-        let disks = disks_of(one, described, |target| {
-            told.remove(target).unwrap_or_default()
-        });
         // Whose power was cut left its applications as they were.
         let quiesced = host.ending(one.machine.as_str()).await? == Ending::ShutDown;
         Ok(LentOne {
@@ -413,31 +409,13 @@ async fn is_noted(disk: &Path) -> Result<bool, FabricError> {
         .any(|bitmap| bitmap.name.starts_with(CHECKPOINT)))
 }
 
-/// What is told of a disk that is lent; of each as in [`LentDisk`].
-#[derive(Debug, Default)]
-struct Told {
-    export: String,
-    changed: Vec<(String, String)>,
-    came_since: bool,
-}
-
-fn disks_of(
-    one: &LendOne,
-    described: &Described,
-    mut told: impl FnMut(&str) -> Told,
-) -> Vec<LentDisk> {
-    let wanted = |disk: &&DiskDescribed| one.disks.contains(&disk.target);
-    let disks = described.disks.iter().filter(wanted).map(|disk| {
-        let about = told(&disk.target);
-        LentDisk {
-            target: disk.target.clone(),
-            size: disk.size,
-            export: about.export,
-            changed: about.changed,
-            came_since: about.came_since,
-        }
-    });
-    disks.collect()
+/// The disks that somebody asked for.
+fn wanted<'a>(
+    one: &'a LendOne,
+    described: &'a Described,
+) -> impl Iterator<Item = &'a DiskDescribed> {
+    let disks = described.disks.iter();
+    disks.filter(|disk| one.disks.contains(&disk.target))
 }
 
 /// What is wanted must be there: a disk that was taken away is a person's to say something of.

@@ -1,5 +1,6 @@
 //! Machines stop, start and are fenced.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,18 +58,10 @@ impl Site {
             record.held = true;
             record.ran = false;
         })?;
-        // Before it is looked at: who began before is not sure to have seen what is on record now.
-        let is_starting = self.is_starting(&machine);
-        let Some((host, seen)) = self.find(machine.as_str()).await? else {
-            return Ok(Outcome::Reached);
+        let host = match self.where_on(&machine).await? {
+            ControlFlow::Continue(host) => host,
+            ControlFlow::Break(outcome) => return Ok(outcome),
         };
-        if is_off(&seen) {
-            if is_starting {
-                return Ok(Outcome::InProgress { percent: None });
-            }
-            self.note_stopped(host, &machine).await;
-            return Ok(Outcome::Reached);
-        }
         match self.jobs.doing(&machine, Lane::Power).as_deref() {
             // That ends sooner.
             Some(FENCE) => return Ok(Outcome::InProgress { percent: None }),
@@ -108,18 +101,10 @@ impl Site {
             record.ran = false;
             record.fenced = Some(asker.epoch);
         })?;
-        // Before it is looked at: who began before is not sure to have seen what is on record now.
-        let is_starting = self.is_starting(&machine);
-        let Some((host, seen)) = self.find(machine.as_str()).await? else {
-            return Ok(Outcome::Reached);
+        let host = match self.where_on(&machine).await? {
+            ControlFlow::Continue(host) => host,
+            ControlFlow::Break(outcome) => return Ok(outcome),
         };
-        if is_off(&seen) {
-            if is_starting {
-                return Ok(Outcome::InProgress { percent: None });
-            }
-            self.note_stopped(host, &machine).await;
-            return Ok(Outcome::Reached);
-        }
         if self.jobs.doing(&machine, Lane::Power).as_deref() != Some(FENCE) {
             self.jobs.abort(&machine, Lane::Power);
         }
@@ -133,6 +118,26 @@ impl Site {
                 site.store.touch();
                 Ok(())
             })
+    }
+
+    /// The host where a machine is on that is to be off; or what to answer where it is off already.
+    async fn where_on(
+        &self,
+        machine: &MachineName,
+    ) -> Result<ControlFlow<Outcome, &Host>, FabricError> {
+        // Before it is looked at: who began before is not sure to have seen what is on record now.
+        let is_starting = self.is_starting(machine);
+        Ok(match self.find(machine.as_str()).await? {
+            None => ControlFlow::Break(Outcome::Reached),
+            Some((_, seen)) if is_off(&seen) && is_starting => {
+                ControlFlow::Break(Outcome::InProgress { percent: None })
+            }
+            Some((host, seen)) if is_off(&seen) => {
+                self.note_stopped(host, machine).await;
+                ControlFlow::Break(Outcome::Reached)
+            }
+            Some((host, _)) => ControlFlow::Continue(host),
+        })
     }
 
     /// How its disks are now that it is off, the first time that this is asked since it ran.
@@ -281,7 +286,11 @@ impl Site {
                 made.checkpoint = Some(checkpoint);
             }
         })?;
-        self.still_wanted(machine)?;
+        if let Err(error) = self.still_wanted(machine) {
+            // Its guest never ran, and does not hear that it should shut down.
+            host.destroy(domain).await?;
+            return Err(error);
+        }
         host.resume(domain).await?;
         Ok(())
     }

@@ -377,7 +377,7 @@ impl Site {
     /// # Errors
     /// When something else was done with the copy meanwhile: then what was brought stands on what is not the
     /// newest any more.
-    fn keep_point(
+    pub(super) fn keep_point(
         &self,
         machine: &MachineName,
         before: &Half,

@@ -309,3 +309,43 @@ fn key(name: &MachineName, drill: bool) -> InstanceKey {
         drill,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::Options;
+
+    #[tokio::test]
+    async fn who_is_started_just_now_is_not_off() {
+        // SPEC: SA-2, FO-8
+        let pool = tempfile::tempdir().unwrap();
+        let options = Options {
+            hosts: Vec::new(),
+            folder: pool.path().to_owned(),
+            run: pool.path().join("run"),
+            tls: None,
+        };
+        let site = Site::open(options).unwrap();
+        let machine: MachineName = "db-1".parse().unwrap();
+        let off = DomainSeen {
+            name: "db-1".to_owned(),
+            uuid: String::new(),
+            power: DomainPower::Off,
+            autostart: false,
+            persistent: true,
+        };
+        let fenced = Record {
+            fenced: Some(7),
+            ..Record::default()
+        };
+        let seen = || site.instance(&machine, &fenced, Some(&off)).instance;
+        assert_eq!((seen().power, seen().fenced), (Power::Off, true));
+        let start = |_| std::future::pending();
+        site.jobs
+            .begin(&machine, Lane::Power, START.into(), start)
+            .unwrap();
+        assert_eq!((seen().power, seen().fenced), (Power::Starting, false));
+        site.jobs.abort(&machine, Lane::Power);
+        assert_eq!((seen().power, seen().fenced), (Power::Off, true));
+    }
+}

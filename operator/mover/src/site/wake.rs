@@ -9,7 +9,7 @@ use drover_api::value::MachineName;
 use drover_libvirt::protocol::{Half as HalfSeen, Named, path};
 use drover_world::{FabricError, LinkState};
 use futures::stream::{self, StreamExt as _};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -297,12 +297,27 @@ impl Site {
                 }
                 return;
             }
-            self.begin_fold(machine);
+            if self.has_to_fold(machine, &record) {
+                self.begin_aside(
+                    machine,
+                    Lane::Fold,
+                    &self.folds,
+                    |site, name, room| async move {
+                        let _room = room;
+                        site.fold(&name).await
+                    },
+                );
+            }
             self.note_addresses(machine, host).await;
             return;
         }
         if self.starts_with_site(machine, &record) {
-            self.begin_start_with_site(machine);
+            self.begin_aside(
+                machine,
+                Lane::Wake,
+                &self.starts,
+                |site, name, room| async move { site.start_with_site(&name, room).await },
+            );
         }
     }
 
@@ -315,42 +330,33 @@ impl Site {
         cut_off && record.ran && !record.held
     }
 
-    fn begin_fold(self: &Arc<Self>, machine: &MachineName) {
-        let Ok(room) = Arc::clone(&self.folds).try_acquire_owned() else {
+    /// Begins what takes long, where there is room for it; what is not begun now is tried at the next round.
+    fn begin_aside<F>(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        lane: Lane,
+        room: &Arc<Semaphore>,
+        job: impl FnOnce(Arc<Self>, MachineName, OwnedSemaphorePermit) -> F,
+    ) where
+        F: Future<Output = Result<(), FabricError>> + Send + 'static,
+    {
+        let Ok(room) = Arc::clone(room).try_acquire_owned() else {
             return;
         };
-        let (site, name) = (Arc::clone(self), machine.clone());
+        let (name, work) = (
+            machine.clone(),
+            job(Arc::clone(self), machine.clone(), room),
+        );
         let begun = self
             .jobs
-            .begin(machine, Lane::Fold, "fold".into(), |_| async move {
-                let folded = site.fold(&name).await;
-                drop(room);
-                if let Err(error) = &folded {
-                    debug!(machine = %name, %error, "its files are brought together later");
+            .begin(machine, lane, "aside".into(), |_| async move {
+                if let Err(error) = work.await {
+                    debug!(machine = %name, ?lane, %error, "it is tried again");
                 }
                 Ok(())
             });
         if let Err(error) = begun {
-            debug!(%machine, %error, "its files are brought together later");
-        }
-    }
-
-    fn begin_start_with_site(self: &Arc<Self>, machine: &MachineName) {
-        let Ok(room) = Arc::clone(&self.starts).try_acquire_owned() else {
-            return;
-        };
-        let (site, name) = (Arc::clone(self), machine.clone());
-        let begun = self
-            .jobs
-            .begin(machine, Lane::Power, START.into(), |_| async move {
-                if let Err(error) = site.start_with_site(&name).await {
-                    debug!(machine = %name, %error, "it did not start with its site");
-                }
-                drop(room);
-                Ok(())
-            });
-        if let Err(error) = begun {
-            debug!(%machine, %error, "it does not start with its site now");
+            debug!(%machine, ?lane, %error, "it is tried again");
         }
     }
 
@@ -369,7 +375,11 @@ impl Site {
 
     /// A machine that ran when its site lost power starts again if the other side says that it did not take
     /// over. While that does not answer nobody knows, and a person or Drover decides.
-    async fn start_with_site(&self, machine: &MachineName) -> Result<(), FabricError> {
+    async fn start_with_site(
+        self: Arc<Self>,
+        machine: &MachineName,
+        room: OwnedSemaphorePermit,
+    ) -> Result<(), FabricError> {
         let record = self.store.get(machine);
         let Some(half) = &record.half else {
             return Ok(());
@@ -389,13 +399,19 @@ impl Site {
             return Ok(());
         }
         let (host, seen) = self.must_find(machine.as_str()).await?;
-        // The answer took its time: whatever was asked for meanwhile is newer.
-        let now = self.store.get(machine);
-        if now.epoch != record.epoch || !self.starts_with_site(machine, &now) {
-            return Ok(());
-        }
-        info!(%machine, "it starts with its site");
-        self.switch_on(host, machine, &seen).await
+        let (site, host, name) = (Arc::clone(&self), host.clone(), machine.clone());
+        self.jobs
+            .begin(machine, Lane::Power, START.into(), |_| async move {
+                let _room = room;
+                // The answer took its time: whatever was asked for meanwhile is newer.
+                let now = site.store.get(&name);
+                if now.epoch != record.epoch || !site.starts_with_site(&name, &now) {
+                    return Ok(());
+                }
+                info!(machine = %name, "it starts with its site");
+                site.switch_on(&host, &name, &seen).await
+            })?;
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ pub struct Guest {
     address: Option<String>,
     load_kib: u32,
     is_deaf: bool,
+    has_firmware: bool,
 }
 
 impl Guest {
@@ -23,6 +24,7 @@ impl Guest {
             address: None,
             load_kib: 0,
             is_deaf: false,
+            has_firmware: false,
         }
     }
 
@@ -59,6 +61,15 @@ impl Guest {
         }
     }
 
+    /// Boots by UEFI, of the package `ovmf`, which remembers things in a file of the pool.
+    #[must_use]
+    pub fn with_firmware(self) -> Self {
+        Self {
+            has_firmware: true,
+            ..self
+        }
+    }
+
     /// How libvirt calls it.
     pub fn name(&self) -> &str {
         &self.name
@@ -68,6 +79,11 @@ impl Guest {
     pub fn disks(&self, pool: &Path) -> Vec<PathBuf> {
         let disk = |number| pool.join(format!("{}-{number}.qcow2", self.name));
         (0..self.disks.max(1)).map(disk).collect()
+    }
+
+    /// Where its firmware remembers, in the folder of a storage pool.
+    pub fn variables(&self, pool: &Path) -> PathBuf {
+        pool.join(format!("{}-variables.fd", self.name))
     }
 
     /// Its console's log below libvirt's own: the same path at both sites.
@@ -82,8 +98,8 @@ impl Guest {
         let console = format!("/var/log/libvirt/{}", Self::console(name));
         format!(
             "<domain type='{accelerator}'><name>{name}</name>\
-             <memory unit='MiB'>128</memory><vcpu>1</vcpu>\
-             <os><type arch='x86_64' machine='q35'>hvm</type>\
+             <memory unit='MiB'>{memory}</memory><vcpu>1</vcpu>\
+             <os><type arch='x86_64' machine='q35'>hvm</type>{firmware}\
              <kernel>{kernel}</kernel><initrd>{initrd}</initrd>\
              <cmdline>{arguments}</cmdline></os>\
              <features><acpi/><apic/></features>\
@@ -95,9 +111,22 @@ impl Guest {
              <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>\
              <memballoon model='none'/></devices></domain>",
             accelerator = assets.accelerator(),
+            memory = if self.has_firmware { 256 } else { 128 },
+            firmware = self.firmware(pool),
             kernel = assets.kernel().display(),
             initrd = assets.initrd().display(),
             arguments = self.arguments(),
+        )
+    }
+
+    fn firmware(&self, pool: &Path) -> String {
+        if !self.has_firmware {
+            return String::new();
+        }
+        format!(
+            "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>\
+             <nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>{}</nvram>",
+            self.variables(pool).display()
         )
     }
 

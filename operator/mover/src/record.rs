@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use drover_api::common::SiteRole;
 use drover_fabric::Subject;
-use drover_libvirt::protocol::{Described, Terms};
+use drover_libvirt::protocol::{Described, Taken, Terms};
 use drover_world::{Link, LinkState, Point};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// Whether it starts when its site does, unless it is held.
+    pub fn starts_with_site(&self) -> bool {
+        self.autostart || self.made.is_some()
+    }
+
     /// Whether its guest was brought to rest, and may still be.
     pub fn is_at_rest(&self) -> bool {
         self.frozen || self.paused
@@ -91,8 +96,16 @@ pub struct Made {
     pub agreed: Option<String>,
     /// The checkpoint that was made before its guest ran first: what changed since is known.
     pub checkpoint: Option<String>,
+    /// Whether its guest was let run: until then it is held still by this mover, and by nobody else.
+    #[serde(default = "yes")]
+    pub released: bool,
     /// Whether it stands: until then making it may be begun again.
     pub stands: bool,
+}
+
+/// Of a machine that a former version made.
+fn yes() -> bool {
+    true
 }
 
 /// A link, as one side knows it.
@@ -125,6 +138,9 @@ pub struct Half {
     pub last: Option<Last>,
     /// What the machine is at the other side.
     pub described: Option<Described>,
+    /// The seal, there, of what its firmware remembered when that was copied last.
+    #[serde(default)]
+    pub variables: Option<String>,
     /// The files of the copy, disk by disk, the oldest first: each holds what differs from the one before.
     pub layers: BTreeMap<String, Vec<PathBuf>>,
     /// The recovery points.
@@ -170,6 +186,9 @@ pub struct Base {
     pub files: BTreeMap<String, PathBuf>,
     /// Their seal.
     pub seal: String,
+    /// Whether retention writes to one of them just now: then their seal says nothing.
+    #[serde(default)]
+    pub merging: bool,
 }
 
 /// A recovery point.
@@ -179,11 +198,23 @@ pub struct PointKept {
     /// Its name.
     pub name: String,
     /// The instant that it holds.
-    pub at: Timestamp,
+    #[serde(flatten)]
+    pub taken: Taken,
     /// Whether applications were at rest.
     pub quiesced: bool,
     /// Its files.
     pub files: BTreeMap<String, PathBuf>,
+}
+
+impl Base {
+    /// Disks with their seal.
+    pub fn new(files: BTreeMap<String, PathBuf>, seal: String) -> Self {
+        Self {
+            files,
+            seal,
+            merging: false,
+        }
+    }
 }
 
 impl Half {
@@ -203,6 +234,7 @@ impl Half {
             in_run: false,
             last: None,
             described: None,
+            variables: None,
             layers: BTreeMap::new(),
             points: Vec::new(),
             agreed: None,
@@ -213,6 +245,23 @@ impl Half {
             quiesced_at: None,
             origin: towards.other(),
             adopted: false,
+        }
+    }
+
+    /// With what an earlier link left that was let go of.
+    #[must_use]
+    pub fn after(self, former: Self) -> Self {
+        let origin = if former.role == self.role {
+            former.origin
+        } else {
+            self.origin
+        };
+        Self {
+            origin,
+            committed: former.committed,
+            layers: former.layers,
+            litter: former.litter,
+            ..self
         }
     }
 
@@ -300,7 +349,7 @@ impl Half {
                 .points
                 .iter()
                 .map(|point| Point {
-                    at: point.at,
+                    at: point.taken.at,
                     name: point.name.clone(),
                     app_consistent: point.quiesced,
                     processed: true,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use drover_lab::Side;
+use drover_lab::{Guest, Side};
+use serde_json::json;
 
 use crate::fleet::Fleet;
-use crate::phases::{Course, Fault, Phase, other};
+use crate::operator::Operator;
+use crate::phases::{Course, Fault, MACHINE, Phase, other};
 
 /// Whose process is killed with `kill -9`.
 #[derive(Debug)]
@@ -59,4 +61,37 @@ fn whoever_dies_while_data_travels_goes_on_and_ends_identical() {
         &Death::Drover,
     ];
     Course::begin(&deaths).run();
+}
+
+#[test]
+fn a_machine_whose_mover_dies_while_it_starts_runs_all_the_same() {
+    // SPEC: BI-2, FO-2, FO-7
+    let guest = |name: &str| Guest::new(name);
+    let mut fleet = Fleet::begin(&[MACHINE], json!({"interval": "5s"}), guest);
+    fleet.until_protected();
+    let (mut from, mut held_still) = (Side::Primary, 0);
+    for _ in 0..6 {
+        let to = other(from);
+        let run = fleet.go(MACHINE, to, None);
+        // It is held still until what it writes is noted.
+        Operator::until_soon("it starts", || {
+            let state = fleet.site(to).virsh(&["domstate", MACHINE]);
+            state.is_ok_and(|state| matches!(state.trim(), "paused" | "running"))
+        });
+        fleet.movers().signal(to, "KILL");
+        let state = fleet.site(to).virsh(&["domstate", MACHINE]).unwrap();
+        held_still += usize::from(state.trim() == "paused");
+        fleet.movers().begin(to);
+        fleet
+            .operator
+            .until_phase(std::slice::from_ref(&run), "CommitPending");
+        fleet.arrived(MACHINE, from, to, 1);
+        fleet.commit(&[run], false);
+        fleet.watcher.is_content();
+        from = to;
+        if held_still >= 2 {
+            return;
+        }
+    }
+    assert!(held_still > 0, "it was never killed in time");
 }

@@ -92,6 +92,16 @@ impl Movers {
         points.iter().flatten().map(at).collect()
     }
 
+    /// When the disks of a recovery point were taken at the latest.
+    pub fn taken_by(&self, side: Side, machine: &str, at: Timestamp) -> Timestamp {
+        let record = self.record(side, machine);
+        let points = record["half"]["points"].as_array();
+        let at = json!(at);
+        let point = points.into_iter().flatten().find(|one| one["at"] == at);
+        let by = point.and_then(|point| point["by"].as_str());
+        by.unwrap().parse().unwrap()
+    }
+
     /// Starts the mover of a site, and returns when it answers.
     pub fn begin(&self, side: Side) {
         self.both.begin(side).unwrap();

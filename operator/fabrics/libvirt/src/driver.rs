@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use drover_api::common::NamespacedSecretRef;
-use drover_api::{Fabric as FabricSpec, LibvirtFabric, ReplicationPolicySpec};
+use drover_api::{Fabric as FabricSpec, FencingMethod, LibvirtFabric, ReplicationPolicySpec};
 use drover_fabric::{Driver, Fabric, PairConfig, Replicator, SiteConfig};
 use drover_world::{ErrorClass, FabricError, pairs};
 
@@ -19,6 +19,7 @@ pub struct Libvirt;
 #[async_trait]
 impl Driver for Libvirt {
     async fn fabric(&self, site: SiteConfig<'_>) -> Result<Arc<dyn Fabric>, FabricError> {
+        can_be_fenced(site.spec.fencing.method)?;
         Ok(Arc::new(LibvirtSite {
             name: site.name.clone(),
             mover: mover(site)?,
@@ -39,6 +40,19 @@ impl Driver for Libvirt {
         let movers = [mover(pair.primary)?, mover(pair.secondary)?];
         let replicator = LibvirtPair::new(pair, movers, rules)?;
         Ok(Arc::new(replicator))
+    }
+}
+
+/// A machine whose storage or network should be cut is not cut off its power instead.
+fn can_be_fenced(method: FencingMethod) -> Result<(), FabricError> {
+    match method {
+        FencingMethod::None | FencingMethod::Power => Ok(()),
+        FencingMethod::Storage | FencingMethod::Network => Err(refused(
+            format!(
+                "fencing.method {method:?} cannot be heeded by a libvirt site: what it can cut is the power"
+            ),
+            "declare `fencing: { method: Power }`",
+        )),
     }
 }
 

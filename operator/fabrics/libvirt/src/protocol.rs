@@ -13,6 +13,10 @@ use drover_world::{Hardware, Link};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use variables::Variables;
+
+mod variables;
+
 /// Where each request goes.
 pub mod path {
     /// What is there: [`Seen`](super::Seen).
@@ -231,6 +235,9 @@ pub struct Described {
     pub agent: bool,
     /// The disks that can be copied.
     pub disks: Vec<DiskDescribed>,
+    /// The file with what its firmware remembers, where it has one that can be copied.
+    #[serde(default)]
+    pub variables: Option<PathBuf>,
 }
 
 /// A disk of a machine.
@@ -326,6 +333,9 @@ pub struct LendOne {
     pub from: Option<String>,
     /// The checkpoint that this instant becomes.
     pub checkpoint: String,
+    /// The seal of what its firmware remembered when that was copied last.
+    #[serde(default)]
+    pub variables: Option<String>,
 }
 
 /// What was lent.
@@ -333,9 +343,21 @@ pub struct LendOne {
 #[serde(rename_all = "camelCase")]
 pub struct Lent {
     /// The instant.
-    pub at: Timestamp,
+    #[serde(flatten)]
+    pub taken: Taken,
     /// Machine by machine, in the order of the request.
     pub machines: Vec<LentOne>,
+}
+
+/// The instant that disks were taken at, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taken {
+    /// Not before this: what was durable by then is there.
+    pub at: Timestamp,
+    /// Not after this: what was written later is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Timestamp>,
 }
 
 /// Disks of one machine.
@@ -354,6 +376,9 @@ pub struct LentOne {
     pub disks: Vec<LentDisk>,
     /// The machine's description at that instant.
     pub described: Described,
+    /// What its firmware remembers, where that is not what the asker has.
+    #[serde(default)]
+    pub variables: Option<Variables>,
 }
 
 /// A disk that was lent.

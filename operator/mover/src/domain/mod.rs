@@ -17,6 +17,7 @@ mod runtime;
 mod sizes;
 mod ties;
 mod tree;
+mod variables;
 
 #[cfg(test)]
 mod tests;

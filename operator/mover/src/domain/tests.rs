@@ -385,6 +385,43 @@ fn a_copy_shares_nothing_with_the_machine_that_it_is_of() {
 }
 
 #[test]
+fn what_the_firmware_remembers_is_put_into_another_file() {
+    // SPEC: FO-1
+    let file = Path::new("/srv/copies/a&b.fd");
+    let mut domain = off();
+    assert_eq!(
+        domain.variables().as_deref(),
+        Some(Path::new("/var/lib/libvirt/qemu/nvram/shop-db_VARS.fd"))
+    );
+    assert!(domain.set_variables(file));
+    assert_eq!(domain.variables().as_deref(), Some(file));
+    let template =
+        "<nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/srv/copies/a&amp;b.fd</nvram>";
+    assert!(again(&domain).contains(template));
+
+    // However it was said; also where libvirt was to find all by itself.
+    let loader = "<loader type='pflash'>/c.fd</loader>";
+    for (boot, remembers) in [
+        ("<os firmware='efi'/>".to_owned(), true),
+        (format!("<os>{loader}</os>"), true),
+        (
+            format!("<os>{loader}<nvram type='file'><source file='/n.fd'/></nvram></os>"),
+            true,
+        ),
+        ("<os><type>hvm</type></os>".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let mut domain = Domain::parse(&format!("<domain>{boot}</domain>")).unwrap();
+        assert_eq!(domain.set_variables(file), remembers, "{boot}");
+        assert_eq!(domain.variables().is_some(), remembers, "{boot}");
+        assert_eq!(
+            again(&domain).contains("<nvram>/srv/copies/a&amp;b.fd</nvram>"),
+            remembers
+        );
+    }
+}
+
+#[test]
 fn what_ties_it_to_its_host_is_named() {
     let ties: Vec<_> = off()
         .ties()

@@ -26,8 +26,8 @@ enum Step {
 }
 
 impl Host {
-    /// Folds the files of a disk above `base` up to and with `top` into `base`, while the machine runs, and
-    /// returns when the machine does not use them any more; they stay where they are. The file that is
+    /// Folds these files of a disk `above` another one, the lowest first, into that, while the machine runs, and
+    /// returns when the machine does not use any of them any more; they stay where they are. The file that is
     /// written to is not folded.
     ///
     /// A fold goes on when nobody waits for it any more: to ask again is to wait for it.
@@ -40,14 +40,14 @@ impl Host {
         name: &str,
         disk: &str,
         base: &Path,
-        top: &Path,
+        above: &[PathBuf],
     ) -> Result<(), HostError> {
         let doing = format!("fold files of {disk} of {name}");
         let fold = Fold {
             name: name.to_owned(),
             disk: disk.to_owned(),
             base: base.to_owned(),
-            top: top.to_owned(),
+            above: above.to_owned(),
         };
         let (mut last, mut moved, mut is_begun) = (None, Instant::now(), false);
         loop {
@@ -86,7 +86,7 @@ struct Fold {
     name: String,
     disk: String,
     base: PathBuf,
-    top: PathBuf,
+    above: Vec<PathBuf>,
 }
 
 impl Fold {
@@ -99,12 +99,17 @@ impl Fold {
         let none = || Fault::Failed(format!("the machine has no disk {}", self.disk));
         let chain = &found.ok_or_else(none)?.chain;
         let place = |file: &Path| chain.iter().position(|one| Path::new(one) == file);
-        match (job, place(&self.top), place(&self.base)) {
+        let top = self.above.last().and_then(|top| place(top));
+        let uses = || self.above.iter().any(|file| place(file).is_some());
+        match (job, top, place(&self.base)) {
             (Some(job), ..) if !job.is_commit => {
                 Err(Fault::Busy("the disk has another job".to_owned()))
             }
             (Some(job), ..) => Ok(Step::Wait(job)),
             (None, _, None) => Err(not_used(&self.base)),
+            (None, None, Some(_)) if uses() => Err(Fault::Failed(
+                "the machine uses some of these files, and not the uppermost".to_owned(),
+            )),
             (None, None, Some(_)) => Ok(Step::Folded),
             (None, Some(0), Some(_)) => {
                 Err(Fault::Failed("the machine writes to that file".to_owned()))
@@ -118,7 +123,10 @@ impl Fold {
 
     fn begin(&self, connect: &Connect) -> Result<(), Fault> {
         let domain = find_active(connect, &self.name)?;
-        let files = (&*self.base, &*self.top);
+        let Some(top) = self.above.last() else {
+            return Ok(());
+        };
+        let files = (&*self.base, &**top);
         let begin = |flags| sys::commit(&domain, &self.disk, files, flags);
         // Names within a chain stay relative where they are: folders are mounted elsewhere at other hosts.
         begin(c::VIR_DOMAIN_BLOCK_COMMIT_RELATIVE).or_else(|_not_relative| begin(0))

@@ -19,6 +19,7 @@ use virt::connect::Connect;
 use super::event::{Heard, News, bump, ensure_loop};
 use super::fault::{Fault, HostError, Task};
 use super::known::{Known, Mark};
+use super::opening::Openings;
 
 /// What a question may take: libvirt answers in milliseconds, a busy host takes longer. With the probe that
 /// follows it is less than a driver waits for a mover, so that one silent host does not make a whole site silent.
@@ -50,6 +51,7 @@ struct Pool {
     uri: String,
     news: Arc<News>,
     idle: Mutex<Vec<Connection>>,
+    openings: Openings,
 }
 
 impl Link {
@@ -64,6 +66,7 @@ impl Link {
                 uri,
                 news: Arc::new(News::new(0)),
                 idle: Mutex::default(),
+                openings: Openings::default(),
             }),
         }
     }
@@ -163,9 +166,11 @@ impl Link {
 
 impl Pool {
     fn run<T>(&self, act: impl FnOnce(&Connect) -> Result<T, Fault>) -> Result<T, Fault> {
-        let connection = match self.take() {
-            Some(connection) => connection,
-            None => Connection::new(&self.uri, &self.news)?,
+        let connection = if let Some(connection) = self.take() {
+            connection
+        } else {
+            let (uri, news) = (self.uri.clone(), Arc::clone(&self.news));
+            self.openings.open(move || Connection::new(&uri, &news))?
         };
         let result = connection.run(act);
         if connection.is_alive() {

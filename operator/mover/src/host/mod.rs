@@ -31,6 +31,7 @@ mod fold;
 mod guest;
 mod known;
 mod link;
+mod opening;
 mod power;
 mod sys;
 mod xml;

@@ -54,7 +54,7 @@ impl Site {
         }
         info!(%machine, ?disks, "its copy begins with what is here");
         let seal = Self::seal(disks.values())?;
-        Ok(Base { files: disks, seal })
+        Ok(Base::new(disks, seal))
     }
 
     /// Takes up what was brought by other means, before the first copy begins.
@@ -81,7 +81,7 @@ impl Site {
         }
         info!(%machine, ?files, "its copy begins with what was brought");
         let seal = Self::seal(files.values())?;
-        self.change_half(machine, |half| base_on(half, Base { files, seal }))
+        self.change_half(machine, |half| base_on(half, Base::new(files, seal)))
     }
 }
 

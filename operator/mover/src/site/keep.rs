@@ -4,7 +4,7 @@
 //! one's own file is above it, so who reads it never sees the half of that.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use drover_api::value::MachineName;
 use drover_world::FabricError;
@@ -13,8 +13,9 @@ use tracing::warn;
 
 use super::Site;
 use super::power::is_off;
+use super::refusal::retryable;
 use crate::image;
-use crate::record::{Half, PointKept, Record};
+use crate::record::{Base, Half, PointKept, Record};
 
 /// So many of the newest points are kept however close they are.
 const NEWEST: usize = 4;
@@ -25,17 +26,17 @@ const HOUR: i128 = 60 * 60 * 1000;
 /// The points that go: those beyond retention, and those that are closer to the one before than they need to
 /// be. The newest always stay.
 fn to_go(points: &[PointKept], retention: u64, now: Timestamp) -> Vec<String> {
-    let age = |point: &PointKept| now.duration_since(point.at).as_millis();
+    let age = |point: &PointKept| now.duration_since(point.taken.at).as_millis();
     let newest = points.len().saturating_sub(NEWEST);
     let mut kept_at: Option<Timestamp> = None;
     let mut go = Vec::new();
     for point in &points[..newest] {
         let apart = if age(point) < HOUR { CLOSE } else { HOUR };
-        let close = kept_at.is_some_and(|at| point.at.duration_since(at).as_millis() < apart);
+        let close = kept_at.is_some_and(|at| point.taken.at.duration_since(at).as_millis() < apart);
         if close || age(point) > i128::from(retention) {
             go.push(point.name.clone());
         } else {
-            kept_at = Some(point.at);
+            kept_at = Some(point.taken.at);
         }
     }
     go
@@ -73,24 +74,34 @@ impl Site {
             file,
             above,
         } = merge;
+        let base = self.store.get(machine).half.and_then(|half| half.base);
+        let of_disk = base.as_ref().and_then(|base| base.files.get(&disk));
+        let touched = of_disk == Some(&below) || of_disk == Some(&file);
+        let base = base.filter(|_| touched);
+        if let Some(base) = &base {
+            if Self::is_written_to(base)? {
+                return Err(retryable(
+                    format!("what the copy of {machine} is based on was written to"),
+                    "both sides are compared",
+                ));
+            }
+            // Whatever becomes of this process: it was written to by nobody else.
+            self.change_half(machine, |half| {
+                if let Some(base) = &mut half.base {
+                    base.merging = true;
+                }
+            })?;
+        }
         image::commit(&file).await?;
         if let Some(above) = &above {
             let format = image::info(&below).await?.format;
             image::rebase(above, &below, &format).await?;
         }
-        // A base that this wrote to was written to by nobody else.
-        let base = self.store.get(machine).half.and_then(|half| half.base);
-        let base = base
-            .map(|mut base| {
-                if base.files.get(&disk) == Some(&file) {
-                    base.files.insert(disk.clone(), below.clone());
-                }
-                base.seal = Self::seal(base.files.values())?;
-                Ok::<_, FabricError>(base)
-            })
-            .transpose()?;
+        let merged = base.map(|base| merged(base, &disk, &below)).transpose()?;
         self.change_half(machine, |half| {
-            half.base = base;
+            if merged.is_some() {
+                half.base = merged;
+            }
             if let Some(files) = half.layers.get_mut(&disk) {
                 files.retain(|known| *known != file);
             }
@@ -168,10 +179,10 @@ impl Site {
             let [bottom, between @ .., top] = files.as_slice() else {
                 continue;
             };
-            let Some(highest) = between.last() else {
+            if between.is_empty() {
                 continue;
-            };
-            host.fold(machine.as_str(), disk, bottom, highest).await?;
+            }
+            host.fold(machine.as_str(), disk, bottom, between).await?;
             self.store.change(machine, |record| {
                 if let Some(half) = &mut record.half {
                     half.litter.extend(between.iter().cloned());
@@ -200,6 +211,22 @@ fn may_thin(record: &Record) -> bool {
     let half = record.half.as_ref();
     let quiet = half.is_some_and(|half| half.holds() && !half.in_run && half.left.is_none());
     quiet && record.made.is_none() && record.drill.is_none()
+}
+
+/// A base after a file of this disk was merged into the one below; sealed anew, unless somebody wrote to its other
+/// disks.
+fn merged(mut base: Base, disk: &str, below: &Path) -> Result<Base, FabricError> {
+    let before: BTreeSet<&str> = base.seal.split(' ').collect();
+    let mut sealed = true;
+    for (_, file) in base.files.iter().filter(|(other, _)| *other != disk) {
+        sealed &= before.contains(Site::seal([file])?.as_str());
+    }
+    base.files.insert(disk.to_owned(), below.to_owned());
+    base.merging = false;
+    if sealed {
+        base.seal = Site::seal(base.files.values())?;
+    }
+    Ok(base)
 }
 
 struct Merge {
@@ -259,7 +286,7 @@ pub(super) fn known(record: &Record) -> BTreeSet<PathBuf> {
 mod tests {
     use drover_api::common::SiteRole;
     use drover_fabric::Subject;
-    use drover_libvirt::protocol::{Described, LentOne, Terms};
+    use drover_libvirt::protocol::{Described, LentOne, Taken, Terms};
     use drover_world::LinkState;
     use jiff::SignedDuration;
 
@@ -271,7 +298,10 @@ mod tests {
     fn points(ages_in_minutes: &[i64], now: Timestamp) -> Vec<PointKept> {
         let point = |minutes: &i64| PointKept {
             name: minutes.to_string(),
-            at: now - SignedDuration::from_mins(*minutes),
+            taken: Taken {
+                at: now - SignedDuration::from_mins(*minutes),
+                by: None,
+            },
             quiesced: false,
             files: std::collections::BTreeMap::new(),
         };
@@ -345,6 +375,7 @@ mod tests {
             xml: String::new(),
             agent: false,
             disks: Vec::new(),
+            variables: None,
         };
         let lent = LentOne {
             loan: "loan-1".into(),
@@ -353,11 +384,22 @@ mod tests {
             seal: None,
             disks: Vec::new(),
             described,
+            variables: None,
         };
         let now = Timestamp::now();
         let keep = |before: &Half| {
             let files = of_disk("2.qcow2".into());
-            site.keep_point(&machine, before, &lent, now, files, What::Changes)
+            site.keep_point(
+                &machine,
+                before,
+                &lent,
+                Taken {
+                    at: now,
+                    by: Some(now),
+                },
+                files,
+                What::Changes,
+            )
         };
 
         // Somebody else's copy arrived meanwhile; a run began; the link was let go of.
@@ -379,6 +421,72 @@ mod tests {
         assert_eq!(keep(&before).unwrap(), Some("drover-2".to_owned()));
         let half = site.store.get(&machine).half.unwrap();
         assert_eq!((half.points.len(), half.layers["vda"].len()), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn a_merge_into_the_base_that_was_cut_off_is_done_again_and_takes_no_point() {
+        // SPEC: PR-6, FO-3
+        let pool = tempfile::tempdir().unwrap();
+        let site = site_at(pool.path());
+        let machine: MachineName = "db-1".parse().unwrap();
+        let folder = site.store.folder(&machine);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |name: &str| folder.join(format!("{name}.qcow2"));
+        let files = ["0", "1", "2"].map(file);
+        image::create(&files[0], 1 << 20).await.unwrap();
+        image::overlay(&files[1], &files[0], "qcow2").await.unwrap();
+        image::overlay(&files[2], &files[1], "qcow2").await.unwrap();
+
+        // Given a copy that stands on what was there before, of which a point just went
+        let now = Timestamp::now();
+        let mut half = half_of(&machine);
+        half.state = LinkState::Replicating;
+        half.layers = of_disk(files.to_vec());
+        half.points = points(&[1], now);
+        half.points[0].files = of_disk(files[2].clone());
+        let base = of_disk(files[0].clone());
+        let seal = Site::seal(base.values()).unwrap();
+        half.base = Some(Base::new(base, seal));
+        let set = |half: &Half| {
+            let half = half.clone();
+            let change = |record: &mut Record| record.half = Some(half);
+            site.store.change(&machine, change).unwrap();
+        };
+        set(&half);
+        let write = || {
+            let mut image = std::fs::File::options();
+            let image = image.append(true).open(&files[0]).unwrap();
+            image.set_modified(std::time::SystemTime::now()).unwrap();
+        };
+
+        // When the mover is killed when it has written to that
+        let mut cut_off = half.clone();
+        cut_off.base.as_mut().unwrap().merging = true;
+        set(&cut_off);
+        write();
+        // Then nobody else wrote to it, and the merge is done again.
+        site.look_at_base(&machine).unwrap();
+        assert_eq!(site.store.get(&machine).half, Some(cut_off));
+        site.thin(&machine).await.unwrap();
+        let after = site.store.get(&machine).half.unwrap();
+        assert_eq!(after.layers["vda"], files[..1]);
+        assert_eq!(after.points[0].files["vda"], files[0]);
+        let base = after.base.as_ref().unwrap();
+        assert!(!base.merging && !Site::is_written_to(base).unwrap());
+
+        // When somebody else writes to it, then nothing is merged into it, and no point is whole.
+        write();
+        assert!(Site::is_written_to(base).unwrap());
+        let mut older = after.clone();
+        let above = file("3");
+        image::overlay(&above, &files[0], "qcow2").await.unwrap();
+        older.points[0].files = of_disk(above.clone());
+        older.layers = of_disk(vec![files[0].clone(), above]);
+        set(&older);
+        assert!(site.thin(&machine).await.is_err());
+        assert_eq!(site.store.get(&machine).half, Some(older));
+        site.look_at_base(&machine).unwrap();
+        assert!(site.store.get(&machine).half.unwrap().points.is_empty());
     }
 
     #[tokio::test]
@@ -407,6 +515,7 @@ mod tests {
             seal: None,
             agreed: None,
             checkpoint: None,
+            released: false,
             stands: true,
         };
         let (machine_made, drill) = (made("made", "2", &half), made("drill", "4", &half));

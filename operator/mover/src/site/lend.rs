@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drover_api::value::MachineName;
-use drover_libvirt::protocol::{Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne};
+use drover_libvirt::protocol::{
+    Described, DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Taken,
+};
 use drover_world::FabricError;
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -59,8 +61,9 @@ impl Site {
             let mut running = running.iter().flat_map(Domain::disks);
             is_off(seen) || running.any(|other| other.target == disk.target)
         };
+        let kept = Domain::parse(&xml)?;
         let mut disks = Vec::new();
-        for disk in Domain::parse(&xml)?.disks() {
+        for disk in kept.disks() {
             let Some(path) = disk.path.clone().filter(|_| is_copied(&disk) && has(&disk)) else {
                 continue;
             };
@@ -76,8 +79,13 @@ impl Site {
                 size: info.virtual_size,
             });
         }
-        let agent = running.is_some_and(|running| running.agent_connected() == Some(true));
-        Ok(Described { xml, agent, disks })
+        let variables = self.variables_at(host, running.as_ref().unwrap_or(&kept));
+        Ok(Described {
+            variables: variables.await,
+            agent: running.is_some_and(|running| running.agent_connected() == Some(true)),
+            xml,
+            disks,
+        })
     }
 
     /// The files of a machine's disks, of those that are copied.
@@ -121,7 +129,7 @@ impl Site {
         let lent = timeout(AT_REST, self.lend_at_rest(&ask, &found, &mut resting)).await;
         // Who held its guests is let go of at once, whoever else does not answer.
         join_all(resting.iter().map(|machine| self.release(machine))).await;
-        let (at, machines) = lent.map_err(|_elapsed| {
+        let (taken, mut machines) = lent.map_err(|_elapsed| {
             retryable(
                 format!(
                     "guests were not at rest together within {} s",
@@ -130,6 +138,9 @@ impl Site {
                 "look at the hosts, and at the agents of the guests",
             )
         })??;
+        for (machine, lent) in found.iter().zip(&mut machines) {
+            lent.variables = self.lend_variables(machine).await;
+        }
         for (one, lent) in ask.machines.iter().zip(&machines) {
             self.store.change(&one.machine, |record| {
                 if let Some(half) = &mut record.half {
@@ -137,7 +148,7 @@ impl Site {
                 }
             })?;
         }
-        Ok(Lent { at, machines })
+        Ok(Lent { taken, machines })
     }
 
     async fn lendable<'a>(
@@ -183,7 +194,7 @@ impl Site {
         ask: &Lend,
         found: &[Lendable<'_>],
         resting: &mut BTreeSet<MachineName>,
-    ) -> Result<(Timestamp, Vec<LentOne>), FabricError> {
+    ) -> Result<(Taken, Vec<LentOne>), FabricError> {
         let frozen = if ask.quiesce {
             self.bring_to_rest(found, resting).await
         } else {
@@ -191,7 +202,9 @@ impl Site {
         };
         self.hold_still(found, resting).await?;
         let at = Timestamp::now();
-        Ok((at, self.lend_each(found, &frozen).await?))
+        let lent = self.lend_each(found, &frozen).await?;
+        let by = Some(Timestamp::now());
+        Ok((Taken { at, by }, lent))
     }
 
     /// Who is held meanwhile waits for all of them.
@@ -301,6 +314,7 @@ impl Site {
             seal: None,
             disks,
             described: described.clone(),
+            variables: None,
         })
     }
 
@@ -367,6 +381,7 @@ impl Site {
             seal: Some(seal),
             disks,
             described: described.clone(),
+            variables: None,
         })
     }
 }

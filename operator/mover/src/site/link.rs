@@ -16,6 +16,7 @@ use super::Site;
 use super::begin::base_on;
 use super::eligible::eligible;
 use super::jobs::Lane;
+use super::make::MAKE;
 use super::power::is_off;
 use super::pull::What;
 use super::refusal::{not_late, retryable, terminal};
@@ -67,8 +68,11 @@ impl Site {
 
     /// Who asks is on record from now on, with what the policy says now.
     fn heard(&self, machine: &MachineName, ask: &EnsureLink) -> Result<Half, FabricError> {
-        let half = self.store.change(machine, |record| {
-            let half = record.half.as_mut()?;
+        self.store.change(machine, |record| {
+            let Some(half) = record.half.as_mut() else {
+                return Err(not_related(machine));
+            };
+            not_late(half.epoch, &ask.asker)?;
             half.epoch = ask.asker.epoch;
             half.terms = ask.terms.clone();
             if half.subject.excluded_disks != ask.subject.excluded_disks {
@@ -77,9 +81,8 @@ impl Site {
                 half.last = None;
             }
             half.subject = ask.subject.clone();
-            Some(half.clone())
-        })?;
-        half.ok_or_else(|| not_related(machine))
+            Ok(half.clone())
+        })?
     }
 
     pub(super) fn change_half<T: Default>(
@@ -110,7 +113,7 @@ impl Site {
         let original = record
             .half
             .as_ref()
-            .is_some_and(|half| half.origin == ask.role);
+            .is_some_and(|half| half.origin == half.role && half.role == ask.role);
         let found = self.find(machine.as_str()).await?;
         let adopts = ask.terms.initial == InitialReplication::ExistingCopy
             && record.made.is_none()
@@ -122,6 +125,12 @@ impl Site {
                  `initialReplication: ExistingCopy`",
             ));
         }
+        if record.made.is_some() && found.as_ref().is_some_and(|(_, seen)| !is_off(seen)) {
+            return Err(retryable(
+                format!("{machine} runs where the copy would be written"),
+                "stop it there first",
+            ));
+        }
         let peer = self.peer(&ask.terms, ask.role)?;
         let source = Named {
             machine: ask.subject.at(ask.role.other()).clone(),
@@ -131,6 +140,9 @@ impl Site {
         self.could_run(&source.machine, &described).await?;
         let autostart = found.as_ref().is_some_and(|(_, seen)| seen.autostart);
         let stands = found.as_ref().map(|(host, _)| *host).filter(|_| adopts);
+        // What an earlier failover left here is made anew when it is needed.
+        let left = found.as_ref().map(|(host, _)| *host);
+        let left = left.filter(|_| record.made.is_some() && !original);
         let excluded = &ask.subject.excluded_disks;
         let former = record.half.as_ref();
         let kept = adopts && found.is_none() && former.is_some_and(|half| !half.layers.is_empty());
@@ -139,7 +151,11 @@ impl Site {
         } else {
             None
         };
-        let turn = record.half.as_ref().map_or(1, |half| half.turn + 1);
+        // The other side may know of turns that are not on record here, as where the pool was lost.
+        let theirs = peer.call(path::HALF, &source).await;
+        let theirs = theirs.map_or(0, |half: HalfSeen| half.turn);
+        let ours = record.half.as_ref().map_or(0, |half| half.turn);
+        let turn = ours.max(theirs) + 1;
         let agree = Agree {
             asker: ask.asker.clone(),
             subject: ask.subject.clone(),
@@ -148,19 +164,24 @@ impl Site {
             to: Agreement::Flows { towards, turn },
         };
         let _: Agreed = peer.call(path::AGREE, &agree).await?;
+        if let Some(host) = left {
+            host.undefine(machine.as_str()).await?;
+        }
         self.store.change(machine, |record| {
-            let former = record.half.take();
+            let heard = record.half.as_ref().map_or(0, |half| half.epoch);
+            not_late(heard, &ask.asker)?;
+            let (former, made) = (record.half.take(), record.made.take());
             let mut half = Half::new(ask.subject, ask.role, towards, ask.terms);
             if let Some(former) = former {
-                half.origin = former.origin;
-                half.committed = former.committed;
-                half.litter = former.litter;
-                if kept {
-                    half.layers = former.layers;
-                } else {
-                    // What an earlier protection left is the base of nothing.
-                    half.litter.extend(former.layers.into_values().flatten());
-                }
+                half = half.after(former);
+            }
+            if !kept {
+                // What an earlier protection left is the base of nothing.
+                let layers = std::mem::take(&mut half.layers);
+                half.litter.extend(layers.into_values().flatten());
+            }
+            if let Some(made) = made.filter(|_| !original) {
+                half.litter.extend(made.files.into_values());
             }
             half.turn = turn;
             half.epoch = ask.asker.epoch;
@@ -172,7 +193,8 @@ impl Site {
                 base_on(&mut half, base);
             }
             record.half = Some(half);
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
         if let Some(host) = stands {
             host.set_autostart(machine.as_str(), false).await?;
         }
@@ -199,6 +221,12 @@ impl Site {
     /// A failover that is not committed is over when the machine runs again at the side that it left: what was
     /// made here goes.
     async fn returned(&self, machine: &MachineName, half: &Half) -> Result<(), FabricError> {
+        if self.jobs.doing(machine, Lane::Power).as_deref() == Some(MAKE) {
+            return Err(retryable(
+                format!("{machine} is being made just now"),
+                "it goes when it stands",
+            ));
+        }
         if self.seal_of_source(half).await?.is_some() {
             return Err(terminal(
                 format!(
@@ -322,24 +350,22 @@ impl Site {
         };
         if half.holds() {
             self.jobs.abort(machine, Lane::Copy);
-            if half.adopted
-                && record.autostart
-                && let Some((host, _)) = self.find(machine.as_str()).await?
-            {
-                host.set_autostart(machine.as_str(), true).await?;
+            if record.made.is_some() {
+                self.give_autostart(machine, &record).await?;
             }
-            self.store.change(machine, |record| {
+            let goes = self.store.change(machine, |record| {
                 over(record, asker);
                 let made = record.made.is_some();
-                if let Some(half) = &mut record.half
-                    && remove
-                    && !made
-                    && half.origin != half.role
-                {
+                let half = record.half.as_mut();
+                let half = half.filter(|half| remove && !made && half.origin != half.role);
+                half.map(|half| {
                     let layers = std::mem::take(&mut half.layers);
                     half.litter.extend(layers.into_values().flatten());
-                }
+                })
             })?;
+            if goes.is_some() {
+                self.drop_variables(machine).await?;
+            }
             self.tidy(machine).await?;
         } else {
             self.let_go_of_source(machine, asker).await?;
@@ -354,19 +380,40 @@ impl Site {
     ) -> Result<(), FabricError> {
         self.end_loans_of(machine).await?;
         let record = self.store.get(machine);
-        if let Some((host, seen)) = self.find(machine.as_str()).await? {
-            if !is_off(&seen) {
-                for checkpoint in host.checkpoints(machine.as_str()).await? {
-                    if checkpoint.starts_with(super::lend::CHECKPOINT) {
-                        host.drop_checkpoint(machine.as_str(), &checkpoint).await?;
-                    }
+        if let Some((host, seen)) = self.find(machine.as_str()).await?
+            && !is_off(&seen)
+        {
+            if record.fenced.is_some() {
+                return Err(retryable(
+                    format!("{machine} is fenced, and runs"),
+                    "it is let go of when its power is cut",
+                ));
+            }
+            for checkpoint in host.checkpoints(machine.as_str()).await? {
+                if checkpoint.starts_with(super::lend::CHECKPOINT) {
+                    host.drop_checkpoint(machine.as_str(), &checkpoint).await?;
                 }
             }
-            if record.autostart {
-                host.set_autostart(machine.as_str(), true).await?;
-            }
         }
+        self.give_autostart(machine, &record).await?;
         self.store.change(machine, |record| over(record, asker))?;
+        Ok(())
+    }
+
+    /// A machine that started with its site by Drover is started by libvirt from now on. What is held, or was left,
+    /// is not: it serves at the other side.
+    async fn give_autostart(
+        &self,
+        machine: &MachineName,
+        record: &Record,
+    ) -> Result<(), FabricError> {
+        if record.starts_with_site()
+            && !record.held
+            && record.fenced.is_none()
+            && let Some((host, _)) = self.find(machine.as_str()).await?
+        {
+            host.set_autostart(machine.as_str(), true).await?;
+        }
         Ok(())
     }
 
@@ -408,8 +455,11 @@ impl Site {
     }
 }
 
+/// Nobody but a person says from now on whether it may run.
 fn over(record: &mut Record, asker: &Asker) {
     record.autostart = false;
+    record.held = false;
+    record.fenced = None;
     if let Some(half) = &mut record.half {
         half.epoch = asker.epoch;
         half.state = LinkState::None;

@@ -53,6 +53,10 @@ impl Loans {
             .collect()
     }
 
+    fn has(&self, machine: &MachineName) -> bool {
+        self.0.values().any(|loan| loan.machine == *machine)
+    }
+
     fn idle(&self) -> Vec<MachineName> {
         let idle = self
             .0
@@ -86,6 +90,10 @@ impl Lending {
             lending: self,
             machines,
         })
+    }
+
+    fn has(&self, machine: &MachineName) -> bool {
+        self.lock().contains(machine)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<MachineName>> {
@@ -152,6 +160,7 @@ impl Site {
             disks: Vec::new(),
             from: Some(reached.clone()),
             checkpoint: reached,
+            variables: None,
         };
         if let Some((host, _)) = found.filter(|(_, seen)| !is_off(seen)) {
             self.tidy_checkpoints(host, &one).await;
@@ -175,11 +184,11 @@ impl Site {
         seen: &DomainSeen,
         machine: &MachineName,
     ) -> Result<(), FabricError> {
-        let loans = self.loans().of(machine);
         if !is_off(seen) {
             let scratch = self.scratch(machine);
             host.end_backup(&seen.name, &scratch).await?;
         }
+        let loans = self.loans().of(machine);
         for loan in loans {
             // Those that serve files are ended with it.
             drop(loan.served);
@@ -188,6 +197,26 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Ends a backup that is nobody's loan: who began it was cut off, or it began after nobody waited any more. What
+    /// the guest overwrites meanwhile would fill the pool.
+    pub(super) async fn end_what_nobody_reads(
+        &self,
+        host: &Host,
+        seen: &DomainSeen,
+        machine: &MachineName,
+    ) {
+        let is_lent = self.loans().has(machine) || self.lending.has(machine);
+        let scratch = self.scratch(machine);
+        if is_lent || !scratch.is_dir() {
+            return;
+        }
+        match host.end_backup(&seen.name, &scratch).await {
+            // One that begins only now finds no folder for it.
+            Ok(()) => drop(tokio::fs::remove_dir_all(&scratch).await),
+            Err(error) => warn!(%machine, %error, "a backup that nobody reads does not end"),
+        }
     }
 
     /// The machine is gone, and with it what it lent.

@@ -25,7 +25,8 @@ use crate::record::{Half, Made, Record};
 /// What a drill makes of a machine is called so, after the machine's own name.
 pub(super) const DRILL: &str = "-drill";
 
-/// The job that makes it.
+/// The jobs that make machines.
+pub(super) const MAKE: &str = "make";
 const MAKE_DRILL: &str = "make a drill";
 
 pub(super) fn drill_of(machine: &MachineName) -> String {
@@ -43,6 +44,17 @@ impl Site {
                 "look which way its data flows",
             ));
         };
+        if let Some(base) = &half.base
+            && Self::is_written_to(base)?
+        {
+            return Err(retryable(
+                format!(
+                    "what the copy of {machine} is based on was written to: none of its points is whole"
+                ),
+                "both sides are compared with the next copy; if the other one is lost, what is left is in the \
+                 machine's folder in the pool",
+            ));
+        }
         if ask.with.drill {
             not_late(record.drill_epoch, &ask.asker)?;
             return self.make_drill(&machine, &record, &half, ask).await;
@@ -66,7 +78,7 @@ impl Site {
         {
             return Ok(Outcome::Reached);
         }
-        if self.jobs.doing(machine, Lane::Power).as_deref() == Some("make") {
+        if self.jobs.doing(machine, Lane::Power).as_deref() == Some(MAKE) {
             return Ok(Outcome::InProgress { percent: None });
         }
         if let Some((_, seen)) = &found {
@@ -88,10 +100,18 @@ impl Site {
             .await?;
         let (on, seal) = self.source_of(half, &ask.with).await?;
         let agreed = half.agreed.clone().filter(|_| on == half.top());
-        self.jobs.abort(machine, Lane::Copy);
         let epoch = ask.asker.epoch;
         let files = self.files_above(machine, &on, "made")?;
         self.store.change(machine, |record| {
+            // Somebody newer may have been here while all that was looked at.
+            let heard = record.half.as_ref().map_or(0, |half| half.epoch);
+            not_late(record.epoch.max(heard), &ask.asker)?;
+            if !record.half.as_ref().is_some_and(|now| now.is_as(half)) {
+                return Err(retryable(
+                    format!("something else was done with the copy of {machine} meanwhile"),
+                    "it is asked for again",
+                ));
+            }
             record.epoch = epoch;
             record.held = true;
             record.start = None;
@@ -104,6 +124,7 @@ impl Site {
                 seal,
                 agreed,
                 checkpoint: None,
+                released: false,
                 stands: false,
             };
             let former = record.made.replace(made);
@@ -115,10 +136,12 @@ impl Site {
                 half.in_run = true;
                 half.state = LinkState::Paused;
             }
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
+        self.jobs.abort(machine, Lane::Copy);
         let (site, name, half) = (Arc::clone(self), machine.clone(), half.clone());
         self.jobs
-            .begin(machine, Lane::Power, "make".into(), |_| async move {
+            .begin(machine, Lane::Power, MAKE.into(), |_| async move {
                 let making = Making {
                     domain: name.to_string(),
                     files,
@@ -169,6 +192,7 @@ impl Site {
         }
         let files = self.files_above(machine, &on, "drill")?;
         self.store.change(machine, |record| {
+            not_late(record.drill_epoch, &ask.asker)?;
             record.drill_epoch = epoch;
             let made = Made {
                 epoch,
@@ -179,6 +203,7 @@ impl Site {
                 seal: None,
                 agreed: None,
                 checkpoint: None,
+                released: false,
                 stands: false,
             };
             let former = record.drill.replace(made);
@@ -186,7 +211,8 @@ impl Site {
                 half.litter
                     .extend(former.into_iter().flat_map(|made| made.files.into_values()));
             }
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
         let (site, name, half) = (Arc::clone(self), machine.clone(), half.clone());
         self.jobs
             .begin(machine, Lane::Drill, MAKE_DRILL.into(), |_| async move {
@@ -273,6 +299,10 @@ impl Site {
             domain.keep_disks(&copied);
         }
         shape(&mut domain, making)?;
+        if !own {
+            self.give_variables(half, &mut domain, making.with.drill)
+                .await?;
+        }
         let wanted = Wanted {
             machine: &making.domain,
             domain: Some(&domain),
@@ -366,7 +396,10 @@ impl Site {
     ) -> Answer {
         let record = self.store.get(&machine);
         not_late(record.drill_epoch, asker)?;
-        self.jobs.abort(&machine, Lane::Drill);
+        if self.jobs.doing(&machine, Lane::Drill).is_some() {
+            // What libvirt was asked for comes to be, whoever waits for it.
+            return Ok(Outcome::InProgress { percent: None });
+        }
         let domain = drill_of(&machine);
         if let (Some((host, _)), true) = (self.find(&domain).await?, record.drill.is_some()) {
             host.destroy(&domain).await?;
@@ -386,6 +419,7 @@ impl Site {
             }
         })?;
         self.live().remove(&live_name(&domain)?);
+        self.drop_variables_of_drill(&machine).await;
         self.tidy(&machine).await?;
         Ok(Outcome::Reached)
     }

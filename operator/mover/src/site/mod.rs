@@ -38,6 +38,7 @@ mod link;
 mod loans;
 mod make;
 mod offer;
+mod peers;
 mod place;
 mod power;
 mod pull;
@@ -48,18 +49,15 @@ mod roles;
 mod routes;
 mod sight;
 mod turn;
+mod variables;
 mod wake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use drover_api::common::SiteRole;
 use drover_api::value::MachineName;
-use drover_libvirt::call::{Address, Caller, Credentials};
-use drover_libvirt::protocol::Terms;
 use drover_world::FabricError;
 use tokio::sync::Semaphore;
 
@@ -71,6 +69,7 @@ pub use hosts::{HostAt, NbdAt};
 use hosts::{Hosts, Whereabouts};
 use jobs::Jobs;
 use loans::{Lending, Loans};
+use peers::Peers;
 use refusal::{retryable, terminal};
 pub use roles::Roles;
 pub use routes::router;
@@ -105,8 +104,7 @@ pub struct Site {
     folds: Arc<Semaphore>,
     starts: Arc<Semaphore>,
     live: Mutex<BTreeMap<MachineName, Live>>,
-    /// The other movers that were spoken to.
-    peers: Mutex<BTreeMap<String, (tokio::time::Instant, Caller)>>,
+    peers: Peers,
     /// What holds copies to the bandwidth of their policy.
     throttles: Throttles,
 }
@@ -151,16 +149,12 @@ impl Live {
 
 /// The folder in a pool that a mover keeps everything in.
 const OURS: &str = "drover";
-/// Certificates are read again after so long: they may have been renewed.
-const CERTIFICATES: Duration = Duration::from_mins(1);
 /// So many sets of machines have their changes copied at once: more would each take memory and processes of
 /// QEMU's, and none would be quicker.
 const MOST_COPIES: usize = 16;
 /// A fold reads and writes whole disks, and a guest that boots takes processors: few at once are no slower.
 const MOST_FOLDS: usize = 2;
 const MOST_STARTS: usize = 4;
-/// How long another mover may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Site {
     /// Opens what is kept in the pool's folder.
@@ -168,6 +162,14 @@ impl Site {
     /// # Errors
     /// When another mover has it open, or it cannot be read.
     pub fn open(options: Options) -> io::Result<Arc<Self>> {
+        if !options.folder.is_dir() {
+            // It is never made: what was meant may be a file system that is not mounted.
+            let why = format!(
+                "there is no folder {}; is its file system mounted?",
+                options.folder.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
+        }
         let store = Store::open(&options.folder.join(OURS))?;
         std::fs::create_dir_all(&options.run)?;
         let hosts = Hosts::new(options.hosts);
@@ -189,7 +191,7 @@ impl Site {
             folds: Arc::new(Semaphore::new(MOST_FOLDS)),
             starts: Arc::new(Semaphore::new(MOST_STARTS)),
             live: Mutex::default(),
-            peers: Mutex::default(),
+            peers: Peers::default(),
             throttles: Throttles::default(),
         }))
     }
@@ -210,7 +212,8 @@ impl Site {
         let copied = |record: &Record| {
             let kept = record.half.as_ref();
             record.made.is_none()
-                && kept.is_some_and(|half| half.holds() && half.origin != half.role)
+                && kept
+                    .is_some_and(|half| half.holds() && half.origin != half.role && !half.adopted)
         };
         let record = |name: &str| Some(self.store.get(&name.parse().ok()?));
         let of_drill = domain.strip_suffix(make::DRILL).and_then(record);
@@ -234,39 +237,6 @@ impl Site {
 
     fn loans(&self) -> MutexGuard<'_, Loans> {
         self.loans.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The mover at the other side of a link.
-    fn peer(&self, terms: &Terms, role: SiteRole) -> Result<Caller, FabricError> {
-        let address = &terms.addresses[match role {
-            SiteRole::Primary => 1,
-            SiteRole::Secondary => 0,
-        }];
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, peer)) = peers.get(address)
-            && since.elapsed() < CERTIFICATES
-        {
-            return Ok(peer.clone());
-        }
-        let parsed: Address = address.parse().map_err(|error| {
-            terminal(
-                format!("the address {address} of the other mover: {error}"),
-                "declare mover.replicationAddress of its site as HOST:PORT",
-            )
-        })?;
-        let credentials = self.tls.as_deref().map(Credentials::of_folder).transpose();
-        let credentials = credentials.map_err(|error| {
-            terminal(
-                format!("the mover's own certificates: {error}"),
-                "look at the folder that it was started with as --tls",
-            )
-        })?;
-        let peer = Caller::new(parsed, credentials.as_ref())
-            .map_err(FabricError::from)?
-            .with_patience(PATIENCE);
-        let now = tokio::time::Instant::now();
-        peers.insert(address.clone(), (now, peer.clone()));
-        Ok(peer)
     }
 
     /// A file of a machine that did not exist before.

@@ -8,7 +8,7 @@ use drover_api::value::MachineName;
 use drover_fabric::{Answer, SiteGoal};
 use drover_libvirt::protocol::{Asker, Ensure};
 use drover_world::{FabricError, Outcome};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Site;
 use super::jobs::Lane;
@@ -54,10 +54,12 @@ impl Site {
 
     async fn stop(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
         self.store.change(&machine, |record| {
+            not_late(record.epoch, asker)?;
             record.epoch = asker.epoch;
             record.held = true;
             record.ran = false;
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
         let host = match self.where_on(&machine).await? {
             ControlFlow::Continue(host) => host,
             ControlFlow::Break(outcome) => return Ok(outcome),
@@ -77,11 +79,14 @@ impl Site {
                 host.set_autostart(domain, false).await?;
                 let mut told: Option<tokio::time::Instant> = None;
                 loop {
-                    match host.domain(domain).await? {
-                        Some(seen) if !is_off(&seen) => {}
-                        _ => break,
-                    }
-                    if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                    let seen = host.domain(domain).await?;
+                    let Some(seen) = seen.filter(|seen| !is_off(seen)) else {
+                        break;
+                    };
+                    if is_held_still(&site.store.get(&name), &seen) {
+                        // Its guest never ran, and hears nothing.
+                        host.destroy(domain).await?;
+                    } else if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
                         told = Some(tokio::time::Instant::now());
                         host.shutdown(domain).await?;
                     }
@@ -96,11 +101,13 @@ impl Site {
     /// The plug is pulled.
     async fn fence(self: &Arc<Self>, machine: MachineName, asker: &Asker) -> Answer {
         self.store.change(&machine, |record| {
+            not_late(record.epoch, asker)?;
             record.epoch = asker.epoch;
             record.held = true;
             record.ran = false;
             record.fenced = Some(asker.epoch);
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
         let host = match self.where_on(&machine).await? {
             ControlFlow::Continue(host) => host,
             ControlFlow::Break(outcome) => return Ok(outcome),
@@ -162,10 +169,6 @@ impl Site {
         let (host, seen) = self.must_find(machine.as_str()).await?;
         let record = self.store.get(&machine);
         may_start(&machine, &record)?;
-        if self.jobs.doing(&machine, Lane::Power).as_deref() == Some(STOP) {
-            // It should not stop any more; a guest that heard of it before does, and is started then.
-            self.jobs.abort(&machine, Lane::Power);
-        }
         if let Some(start) = &record.start
             && start.epoch == asker.epoch
             && let Some(why) = &start.failed
@@ -176,6 +179,8 @@ impl Site {
             ));
         }
         self.store.change(&machine, |record| {
+            // Somebody newer may have been here while the machine was looked for.
+            not_late(record.epoch, asker)?;
             record.epoch = asker.epoch;
             record.held = false;
             record.fenced = None;
@@ -191,7 +196,12 @@ impl Site {
                     healthy: false,
                 });
             }
-        })?;
+            Ok::<_, FabricError>(())
+        })??;
+        if self.jobs.doing(&machine, Lane::Power).as_deref() == Some(STOP) {
+            // It should not stop any more; a guest that heard of it before does, and is started then.
+            self.jobs.abort(&machine, Lane::Power);
+        }
         let complete = match &record.made {
             Some(made) => made.checkpoint.is_some(),
             None => true,
@@ -262,7 +272,7 @@ impl Site {
         let fresh = made.filter(|made| made.checkpoint.is_none());
         let Some(made) = fresh else {
             if seen.power == DomainPower::Paused {
-                host.resume(domain).await?;
+                self.let_run(host, machine).await?;
             } else {
                 let start = || host.start(domain, How::GoOn);
                 insist(start, || self.still_wanted(machine)).await?;
@@ -291,8 +301,41 @@ impl Site {
             host.destroy(domain).await?;
             return Err(error);
         }
-        host.resume(domain).await?;
+        self.let_run(host, machine).await
+    }
+
+    async fn let_run(&self, host: &Host, machine: &MachineName) -> Result<(), FabricError> {
+        host.resume(machine.as_str()).await?;
+        self.store.change(machine, |record| {
+            if let Some(made) = &mut record.made {
+                made.released = true;
+            }
+        })?;
         Ok(())
+    }
+
+    /// Goes on with a start that was cut off while its guest was held still: nobody asks for it again, because it
+    /// is seen to start.
+    pub(super) fn start_further(
+        self: &Arc<Self>,
+        machine: &MachineName,
+        host: &Host,
+        seen: &DomainSeen,
+    ) {
+        let record = self.store.get(machine);
+        if record.held || !is_held_still(&record, seen) {
+            return;
+        }
+        let (site, host, name, seen) = (
+            Arc::clone(self),
+            host.clone(),
+            machine.clone(),
+            seen.clone(),
+        );
+        let start = |_| async move { site.switch_on(&host, &name, &seen).await };
+        if let Err(error) = self.jobs.begin(machine, Lane::Power, START.into(), start) {
+            warn!(%machine, %error, "it does not start; it is tried again");
+        }
     }
 
     /// Whether nobody stopped it since it was asked to start.
@@ -305,6 +348,12 @@ impl Site {
             "ask for it again",
         ))
     }
+}
+
+/// Whether a machine that was made stands still because it was not let run yet.
+fn is_held_still(record: &Record, seen: &DomainSeen) -> bool {
+    let made = record.made.as_ref();
+    seen.power == DomainPower::Paused && made.is_some_and(|made| made.stands && !made.released)
 }
 
 /// Whether a machine may be started from the disks that are here (FB-5).

@@ -14,7 +14,7 @@ use drover_api::value::MachineName;
 use drover_fabric::Answer;
 use drover_libvirt::call::Caller;
 use drover_libvirt::protocol::{
-    DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, path,
+    DiskDescribed, Lend, LendOne, Lent, LentDisk, LentOne, Nothing, Return, Taken, path,
 };
 use drover_world::{ErrorClass, FabricError, LinkState};
 use jiff::Timestamp;
@@ -143,8 +143,8 @@ impl Site {
         let mut failed = None;
         for ((machine, half), one) in machines.iter().zip(&halves).zip(&lent.machines) {
             let brought = self.bring(&peer, machine, half, one, what, percent).await;
-            let kept =
-                brought.and_then(|files| self.keep_point(machine, half, one, lent.at, files, what));
+            let kept = brought
+                .and_then(|files| self.keep_point(machine, half, one, lent.taken, files, what));
             let give = Return {
                 loan: one.loan.clone(),
                 machine: half.subject.at(half.role.other()).clone(),
@@ -217,18 +217,22 @@ impl Site {
     }
 
     /// Somebody may have started the machine that the copy is based on, by hand.
-    fn look_at_base(&self, machine: &MachineName) -> Result<(), FabricError> {
+    pub(super) fn look_at_base(&self, machine: &MachineName) -> Result<(), FabricError> {
         let half = self.store.get(machine).half;
-        let Some(base) = half.and_then(|half| half.base) else {
+        let Some(mut base) = half.and_then(|half| half.base) else {
             return Ok(());
         };
-        let seal = Self::seal(base.files.values())?;
-        if seal != base.seal {
+        if Self::is_written_to(&base)? {
             warn!(%machine, "what its copy is based on was written to: both sides are compared");
-            let files = base.files;
-            self.change_half(machine, |half| half.begin_at_base(Base { files, seal }))?;
+            base.seal = Self::seal(base.files.values())?;
+            self.change_half(machine, |half| half.begin_at_base(base))?;
         }
         Ok(())
+    }
+
+    /// Whether somebody else wrote to what a copy is based on: then what is above it is of no use.
+    pub(super) fn is_written_to(base: &Base) -> Result<bool, FabricError> {
+        Ok(!base.merging && Self::seal(base.files.values())? != base.seal)
     }
 
     /// Brings over the disks of one machine; what is returned is whole and on disk.
@@ -286,6 +290,9 @@ impl Site {
                 format!("{machine} was started, or written to, while its disks were copied"),
                 "they are copied again",
             ));
+        }
+        if let Some(variables) = &lent.variables {
+            self.keep_variables(machine, variables).await?;
         }
         let mut files = BTreeMap::new();
         for (disk, part, file) in parts {
@@ -382,12 +389,12 @@ impl Site {
         machine: &MachineName,
         before: &Half,
         lent: &LentOne,
-        at: Timestamp,
+        taken: Taken,
         files: BTreeMap<String, PathBuf>,
         what: What,
     ) -> Result<Option<String>, FabricError> {
         let number = self.store.get(machine).next;
-        let name = format!("{}-{number:05}", at.strftime("%Y%m%dT%H%M%SZ"));
+        let name = format!("{}-{number:05}", taken.at.strftime("%Y%m%dT%H%M%SZ"));
         // A machine that is off remembers from where it did before.
         let agreed = lent.checkpoint.clone().or_else(|| before.agreed.clone());
         if let Some(live) = self.live().get_mut(machine) {
@@ -406,12 +413,12 @@ impl Site {
             }
             half.points.push(PointKept {
                 name,
-                at,
+                taken,
                 quiesced: lent.quiesced,
                 files,
             });
             if lent.quiesced {
-                half.quiesced_at = Some(at);
+                half.quiesced_at = Some(taken.at);
             }
             half.agreed.clone_from(&agreed);
             half.taken_from.clone_from(&lent.seal);
@@ -498,6 +505,7 @@ fn wanted(half: &Half, now: Timestamp, what: What) -> LendOne {
             .collect(),
         from: half.agreed.clone().filter(|_| what != What::Resync),
         checkpoint: format!("{}{}", super::lend::CHECKPOINT, now.as_millisecond()),
+        variables: half.variables.clone(),
     }
 }
 

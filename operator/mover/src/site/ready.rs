@@ -71,6 +71,7 @@ impl Site {
                 .map_err(|error| format!("install qemu-utils: {error}"));
             ready.rights.push(right(format!("run {program}"), found));
         }
+        ready.rights.extend(self.peers_let_ask().await);
         ready.now = Some(jiff::Timestamp::now());
         ready.capacity = Some(Capacity {
             memory_free: Quantity::from_bytes(memory),
@@ -121,7 +122,7 @@ async fn nbd_ports(placed: &Placed) -> Vec<Right> {
     vec![right(format!("nbdPorts {name}"), found)]
 }
 
-fn right(name: String, granted: Result<(), String>) -> Right {
+pub(super) fn right(name: String, granted: Result<(), String>) -> Right {
     Right {
         name,
         granted: granted.is_ok(),

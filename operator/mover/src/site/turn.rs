@@ -17,7 +17,7 @@ use super::ladder::{Left, apart};
 use super::power::is_off;
 use super::pull::What;
 use super::refusal::{not_late, retryable, terminal};
-use crate::record::{Base, Half};
+use crate::record::{Base, Half, Made};
 
 impl Site {
     /// The other side takes up, turns or lets go of a link.
@@ -31,6 +31,7 @@ impl Site {
             return Ok(Agreed::default());
         };
         if let Some(half) = &record.half
+            && half.state != LinkState::None
             && half.turn > turn
         {
             return Err(terminal(
@@ -55,11 +56,21 @@ impl Site {
         }
         let ran = !is_off(&seen);
         let parting = self.store.change(&machine, |record| {
+            let heard = record.half.as_ref().map_or(0, |half| half.epoch);
+            not_late(heard, &ask.asker)?;
             record.autostart = autostart;
             record.ran = ran && !record.held;
-            let mut half = match record.half.take() {
-                Some(half) => half,
-                None => Half::new(ask.subject.clone(), ask.role, towards, ask.terms.clone()),
+            let former = record.half.take();
+            let mut half = match former {
+                Some(half) if half.state != LinkState::None => half,
+                // What was let go of binds nobody; its files may be those that the machine runs from.
+                former => {
+                    let new = Half::new(ask.subject.clone(), ask.role, towards, ask.terms.clone());
+                    match former {
+                        Some(former) => new.after(former),
+                        None => new,
+                    }
+                }
             };
             half.turn = turn;
             half.towards = towards;
@@ -71,13 +82,8 @@ impl Site {
             half.last = None;
             half.forget_agreement();
             record.half = Some(half);
-            let made = record.made.as_ref()?;
-            Some(Parting {
-                checkpoint: made.checkpoint.clone()?,
-                seal: made.seal.clone(),
-                agreed: made.agreed.clone(),
-            })
-        })?;
+            Ok::<_, FabricError>(record.made.as_ref().and_then(parting))
+        })??;
         Ok(Agreed { parting })
     }
 
@@ -130,10 +136,7 @@ impl Site {
             // What Drover made is defined anew when it is needed; its disks stay as the base (FB-6).
             host.undefine(machine.as_str()).await?;
         }
-        let base = seal.map(|seal| Base {
-            files: here.clone(),
-            seal,
-        });
+        let base = seal.map(|seal| Base::new(here.clone(), seal));
         self.store.change(machine, |record| {
             record.made = None;
             record.ran = false;
@@ -142,9 +145,11 @@ impl Site {
             half.base = base;
             for (disk, path) in here {
                 let files = half.layers.entry(disk).or_default();
-                if files.last() != Some(&path) {
+                match files.iter().position(|known| *known == path) {
+                    // What is above it is of nothing that is there any more.
+                    Some(at) => half.litter.extend(files.split_off(at + 1)),
                     // What was there before is below it.
-                    files.push(path);
+                    None => files.push(path),
                 }
             }
             half.turn = turn;
@@ -159,4 +164,13 @@ impl Site {
         })?;
         self.begin_pull(machine, What::Seed)
     }
+}
+
+/// How a machine that was made here parted from what it was made of.
+fn parting(made: &Made) -> Option<Parting> {
+    Some(Parting {
+        checkpoint: made.checkpoint.clone()?,
+        seal: made.seal.clone(),
+        agreed: made.agreed.clone(),
+    })
 }

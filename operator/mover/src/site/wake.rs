@@ -19,7 +19,7 @@ use super::jobs::Lane;
 use super::keep::known;
 use super::power::{START, is_off};
 use super::pull::What;
-use crate::host::{DomainPower, DomainSeen, Host};
+use crate::host::{DomainPower, DomainSeen, Ending, Host};
 use crate::record::{Half, Record};
 
 /// How often is looked which copies are due.
@@ -199,10 +199,19 @@ impl Site {
     /// Hosts that do not answer are asked again, by nobody else.
     async fn keep_listening(&self) {
         loop {
-            if self.hosts.listen().await {
+            if self.hosts.listen(|host| self.host_is_back(host)).await {
                 self.store.touch();
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// A host that was silent may have lost power, and what ran there with it.
+    fn host_is_back(&self, host: &str) {
+        for (machine, record) in self.store.all() {
+            if record.host.as_deref() == Some(host) && record.ran && !record.held {
+                self.live().entry(machine).or_default().was_cut_off = true;
+            }
         }
     }
 
@@ -297,6 +306,8 @@ impl Site {
                 }
                 return;
             }
+            self.start_further(machine, host, &seen);
+            self.end_what_nobody_reads(host, &seen, machine).await;
             if self.has_to_fold(machine, &record) {
                 self.begin_aside(
                     machine,
@@ -384,8 +395,7 @@ impl Site {
         let Some(half) = &record.half else {
             return Ok(());
         };
-        let starts = record.autostart || record.made.is_some();
-        if half.state == LinkState::None || !starts {
+        if half.state == LinkState::None || !record.starts_with_site() {
             return Ok(());
         }
         let peer = self.peer(&half.terms, half.role)?;
@@ -399,6 +409,11 @@ impl Site {
             return Ok(());
         }
         let (host, seen) = self.must_find(machine.as_str()).await?;
+        if host.ending(machine.as_str()).await? == Ending::ShutDown {
+            // Its host was not heard while somebody shut it down.
+            self.live().entry(machine.clone()).or_default().was_cut_off = false;
+            return Ok(());
+        }
         let (site, host, name) = (Arc::clone(&self), host.clone(), machine.clone());
         self.jobs
             .begin(machine, Lane::Power, START.into(), |_| async move {

@@ -39,7 +39,7 @@ async fn files_are_folded_while_the_machine_runs() {
 
     // When the middle ones are folded into the first, twice
     for _ in 0..2 {
-        host.fold(name, "vda", &base, second).await.unwrap();
+        host.fold(name, "vda", &base, &files[..2]).await.unwrap();
     }
 
     // Then only the first and the last are left, by a relative name, and the guest counts on.
@@ -48,9 +48,14 @@ async fn files_are_folded_while_the_machine_runs() {
     fs::remove_file(first).unwrap();
     fs::remove_file(second).unwrap();
 
-    // And what is written to is not folded, nor what is not there.
-    for [base, top] in [[&base, live], [second, first]] {
-        let error = host.fold(name, "vda", base, top).await.unwrap_err();
+    // And what is written to is not folded, nor what is not there, nor are files taken for folded of which one is.
+    let one_is_left = [live.clone(), second.clone()];
+    for (base, above) in [
+        (&base, &files[2..]),
+        (second, &files[..1]),
+        (&base, &one_is_left[..]),
+    ] {
+        let error = host.fold(name, "vda", base, above).await.unwrap_err();
         assert!(matches!(error, HostError::Failed { .. }), "{error:?}");
     }
 

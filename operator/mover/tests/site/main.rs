@@ -4,8 +4,10 @@
 
 #![cfg(test)]
 
+mod again;
 mod beginnings;
 mod copying;
 mod endings;
+mod firmware;
 mod movers;
 mod protected;

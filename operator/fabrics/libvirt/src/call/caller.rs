@@ -242,6 +242,10 @@ impl Caller {
         }
         match serde_json::from_slice::<Failure>(&content) {
             Ok(failure) => Err(CallError::Answered(failure.into())),
+            Err(_) if not_now(head.status) => Err(CallError::Unreachable {
+                address: self.shared.address.clone(),
+                why: format!("the status is {}", head.status),
+            }),
             Err(_) => Err(self.broken(format!("the status is {}", head.status))),
         }
     }
@@ -272,4 +276,12 @@ impl Shared {
             resting.push((Instant::now(), line));
         }
     }
+}
+
+/// What stands in between says that the mover is not there just now, as while it is started anew.
+fn not_now(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
 }

@@ -264,7 +264,7 @@ async fn an_answer_without_sense_is_broken() {
     let strange = [
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\"one\"",
         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
-        "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\n\r\nhtml",
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\n\r\nhtml",
         "SSH-2.0-OpenSSH_10.0\r\n\r\n",
     ];
     for text in strange {

@@ -226,8 +226,10 @@ impl Hosts {
         Ok(())
     }
 
-    /// Asks hosts that do not answer whether they do again; whether one does.
-    pub(super) async fn listen(&self) -> bool {
+    /// Asks hosts that do not answer whether they do again; whether one does. What is said of one that does comes
+    /// before anybody asks it anything else.
+    pub(super) async fn listen(&self, back: impl Fn(&str)) -> bool {
+        let back = &back;
         let silent = self
             .hosts
             .iter()
@@ -239,6 +241,7 @@ impl Hosts {
             );
             if answers {
                 tracing::info!(host = placed.name(), "a host answers again");
+                back(placed.name());
                 *placed.silence() = None;
             }
             answers

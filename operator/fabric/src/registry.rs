@@ -52,7 +52,7 @@ pub struct PairConfig<'a> {
 }
 
 /// Secrets by namespace and name, entry by entry. They are not shown, whoever prints them (BI-3).
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(BTreeMap<(String, String), BTreeMap<String, Vec<u8>>>);
 
 impl Secrets {

@@ -12,6 +12,7 @@ use drover_api::{ReplicationPolicySpec, Site, SiteSpec};
 use drover_fabric::{Fabric, PairConfig, Replicator, Secrets, SiteConfig, within};
 use drover_world::{ErrorClass, FabricError};
 use tokio::task::AbortHandle;
+use tracing::info;
 
 pub(crate) use self::effects::{Place, Shaped};
 use self::observe::{observe_pair, observe_site};
@@ -36,6 +37,7 @@ type MadeFrom = (SiteSpec, SiteSpec, ReplicationPolicySpec);
 
 struct OpenSite {
     spec: SiteSpec,
+    secrets: Secrets,
     fabric: Arc<dyn Fabric>,
     /// Whether it makes machines that nobody listed there.
     provisions: bool,
@@ -95,6 +97,7 @@ impl Context {
         let observer = self.spawn(task);
         let open = OpenSite {
             spec: site.spec.clone(),
+            secrets,
             provisions: fabric.capabilities().provisions,
             stale: false,
             fabric: Arc::clone(&fabric),
@@ -228,6 +231,23 @@ impl Context {
             self.failures().remove(&machine);
         }
         self.site_turned(name);
+    }
+
+    /// Renews a site whose secrets are not those any more that its driver was opened with: certificates are renewed
+    /// long before the former ones expire, and nobody says so.
+    pub(crate) async fn renew_with_secrets(&self, site: &Site) {
+        let Ok(name) = site_name(site) else { return };
+        let Ok(secrets) = self.secrets_of(&site.spec).await else {
+            return;
+        };
+        let drivers = self.drivers();
+        let open = drivers.sites.get(&name);
+        let renewed = open.is_some_and(|open| !open.stale && open.secrets != secrets);
+        drop(drivers);
+        if renewed {
+            info!(site = %name, "its secrets were renewed");
+            self.renew_site(&name);
+        }
     }
 
     /// Closes the driver of a site that is not declared any more.

@@ -45,6 +45,7 @@ pub(crate) async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Result
         context.renew_site(&name);
     }
     status.last_handled_reconcile = asked.or(answered);
+    context.renew_with_secrets(&site).await;
     let errors = context.snapshot().errors(&Object::Site(key.clone()));
     match context.open_site(&site).await {
         Ok(fabric) => {

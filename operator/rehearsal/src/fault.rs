@@ -230,6 +230,7 @@ impl fmt::Display for Fault {
             What::Partition(site) => write!(f, "{site} is cut off")?,
             What::Heal(site) => write!(f, "{site} is reached again")?,
             What::SlowDisks(site, times) => write!(f, "disks of {site} are {times} times as slow")?,
+            What::FailedBoot(who, 1) => write!(f, "the next boot of {who} fails")?,
             What::FailedBoot(who, times) => write!(f, "{times} boots of {who} fail")?,
             What::HungShutdown(who) => write!(f, "{who} does not shut down")?,
             What::FailedAction {
@@ -262,7 +263,10 @@ mod tests {
             "seoul loses its power, 2m into the run",
         );
         said("failed-boot=web-1*3", "3 boots of web-1 fail");
-        said("failed-boot=5%", "1 boots of 5 % of all machines fail");
+        said(
+            "failed-boot=5%",
+            "the next boot of 5 % of all machines fails",
+        );
         said("failed-action=data/check", "action check of data fails");
         said("slow-disks=busan*8", "disks of busan are 8 times as slow");
     }

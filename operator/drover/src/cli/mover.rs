@@ -11,7 +11,7 @@ use super::Log;
 
 const MOVER: &str = "\
 Examples:
-  drover mover --pool /var/lib/libvirt/images --listen 10.0.7.1:7443 --tls /etc/drover/tls \
+  drover mover --pool /var/lib/libvirt/images --listen 10.0.7.1:7443 --tls /etc/drover/tls \\
       --operator drover.example.com --peer mover-busan.example.com
   drover mover --pool /srv/vms --host kvm-1=qemu:///system --socket /run/drover/mover.sock
 
@@ -29,6 +29,7 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_long_help = MOVER)]
 #[command(group(ArgGroup::new("callers").args(["operator", "peer"]).multiple(true)))]
+#[command(group(ArgGroup::new("doors").args(["listen", "socket"]).multiple(true).required(true)))]
 pub struct Mover {
     /// The folder of the storage pool that all hosts of the site share
     #[arg(long, value_name = "FOLDER")]
@@ -44,7 +45,9 @@ pub struct Mover {
         default_value = "local=qemu:///system"
     )]
     pub hosts: Vec<HostAt>,
-    /// Where Drover and other movers reach it, over mutual TLS
+    /// Where Drover and other movers reach it, over mutual TLS; may be given several times
+    ///
+    /// It takes --tls, and --operator or --peer. Without it there is --socket.
     #[arg(long, value_name = "ADDRESS", requires = "tls", requires = "callers")]
     pub listen: Vec<SocketAddr>,
     /// A name of Drover's certificate, DNS or URI: it may ask for everything; may be given several times
@@ -57,7 +60,7 @@ pub struct Mover {
     #[arg(long, value_name = "FOLDER")]
     pub tls: Option<PathBuf>,
     /// A unix socket that Drover reaches it by, on the same machine
-    #[arg(long, value_name = "FILE", required_unless_present = "listen")]
+    #[arg(long, value_name = "FILE")]
     pub socket: Option<PathBuf>,
     /// Where sockets of copies are made
     #[arg(long, value_name = "FOLDER", default_value = "/run/drover")]

@@ -385,21 +385,24 @@ fn place(objects: &mut [Object], written: &[Written]) {
 
 /// What a changed line may set going.
 fn moved(object: &Written, before: Option<&Value>) -> Option<String> {
-    let site = |value: &Value| {
-        value
-            .pointer("/spec/activeSite")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
+    let word = |value: &Value, place: &str| {
+        let word = value.pointer(place).and_then(Value::as_str);
+        word.map(str::to_owned)
     };
     if object.info.kind != "RecoveryPlan" {
         return None;
     }
-    let (was, is) = (site(before?)?, site(&object.value)?);
+    let declared = "/spec/activeSite";
+    let (was, is) = (word(before?, declared)?, word(&object.value, declared)?);
+    let there = word(before?, "/status/activeSite").is_some_and(|actual| actual == is);
+    let follows = if there {
+        "its machines are there, so no run starts"
+    } else {
+        "a run starts as soon as its guards allow"
+    };
     (was != is).then(|| {
-        format!(
-            "{} declares {is} now and declared {was} before: a run starts as soon as its guards allow",
-            object.shown()
-        )
+        let plan = object.shown();
+        format!("{plan} declares {is} now and declared {was} before: {follows}")
     })
 }
 

@@ -45,7 +45,7 @@ use crate::report::Report;
 use crate::reports::words;
 use name::name_of;
 use proposal::Proposal;
-use situation::Situation;
+use situation::{Situation, describe};
 
 /// A suffix may be taken already; so many in a row never are.
 const MOST_NAMES: u64 = 10;
@@ -204,6 +204,7 @@ async fn who(word: &Word, access: &Access) -> Result<String, Failure> {
         ["LOGNAME", "USER", "USERNAME"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+            .or_else(of_process)
     };
     if let Some(by) = &word.by {
         return Ok(by.clone());
@@ -216,6 +217,18 @@ async fn who(word: &Word, access: &Access) -> Result<String, Failure> {
             what: "it is not known who decides".to_owned(),
             hint: "say so with --by".to_owned(),
         })
+}
+
+/// The user of this process, where nothing says so: in a container nobody logged in.
+fn of_process() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut users = users
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let found = users.find(|user_of| user_of.get(2) == Some(&user.as_str()))?;
+    found.first().map(|name| (*name).to_owned())
 }
 
 async fn look(access: &Access, name: &str) -> Result<Situation, Failure> {
@@ -324,10 +337,7 @@ impl Decision<'_> {
                     "refused: {}",
                     reason.unwrap_or_else(|| "no reason is given".to_owned())
                 ),
-                hint: format!(
-                    "`drover describe run {}` says how it stands",
-                    self.run.name_any()
-                ),
+                hint: format!("`{}` says how it stands", describe(self.run)),
             }),
         }
     }

@@ -402,10 +402,7 @@ impl Situation {
         let Some(manual) = &action.manual else {
             return Err(Failure::Refused {
                 what: format!("{step} is not a manual step"),
-                hint: format!(
-                    "`drover describe run {}` says what waits for whom",
-                    self.name()
-                ),
+                hint: self.how_it_waits(),
             });
         };
         if state.state != ActionState::Running {
@@ -414,10 +411,7 @@ impl Situation {
                     "{step} does not wait for an approval now: it is {:?}",
                     state.state
                 ),
-                hint: format!(
-                    "`drover describe run {}` says what waits for whom",
-                    self.name()
-                ),
+                hint: self.how_it_waits(),
             });
         }
         if state.approved_by.iter().any(|each| each == by) {

@@ -7,6 +7,7 @@ use drover_api::{
 };
 use drover_engine::lifecycle::{RUN, RunEvent};
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 use crate::failure::Failure;
 use crate::reports::moments::{ago, full};
@@ -15,6 +16,12 @@ use crate::reports::progress::{self, Standing, is_up};
 
 /// A step as `GROUP/ACTION`, its group, the action and how it stands.
 pub type Step = (String, StepName, Action, ActionRecord);
+
+/// The command that describes a run, from wherever it is given.
+pub(super) fn describe(run: &RecoveryRun) -> String {
+    let namespace = run.metadata.namespace.as_deref().unwrap_or("default");
+    format!("drover describe run -n {namespace} {}", run.name_any())
+}
 
 /// A run as it was seen.
 #[derive(Debug)]
@@ -33,6 +40,11 @@ impl Situation {
     /// Its name.
     pub(super) fn name(&self) -> &str {
         self.run.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// What tells a person more.
+    pub(super) fn how_it_waits(&self) -> String {
+        format!("`{}` says what waits for whom", describe(&self.run))
     }
 
     /// Its phase.
@@ -64,10 +76,7 @@ impl Situation {
     pub(super) fn refused(&self, what: &str) -> Failure {
         Failure::Refused {
             what: format!("{what}; this one is {:?}", self.phase()),
-            hint: format!(
-                "`drover describe run {}` says what waits for whom",
-                self.name()
-            ),
+            hint: self.how_it_waits(),
         }
     }
 

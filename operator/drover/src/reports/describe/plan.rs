@@ -234,7 +234,8 @@ fn drift(page: &mut Page, plan: &RecoveryPlan, now: Timestamp) {
         page.section("Differs from what is declared");
         page.list(&words, Mood::Notable);
         page.command(&format!(
-            "drover drift --plan {}",
+            "drover drift --plan {}/{}",
+            plan.metadata.namespace.as_deref().unwrap_or("default"),
             plan.metadata.name.as_deref().unwrap_or_default()
         ));
     }

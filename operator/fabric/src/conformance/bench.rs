@@ -1,12 +1,14 @@
 //! Words that cases are written in.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use drover_api::FailbackLocation;
 use drover_api::common::SiteRole;
 use drover_world::{ErrorClass, FabricError, Instance, Link, LinkState, Outcome, Point, Stamp};
+use tokio::time::timeout;
 
 use super::{Drivers, Failure, Lab, Verdict};
 use crate::{Answer, InstanceKey, LinkGoal, Materialize, SiteGoal, Subject};
@@ -18,6 +20,9 @@ pub(super) const OUT: SiteRole = SiteRole::Secondary;
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many looks, then it counts as never.
 const LOOKS: usize = 1_800;
+
+/// A request that is dropped goes on for so long at most.
+const AT_MOST: Duration = Duration::from_secs(2);
 
 /// One thing that is asked.
 #[derive(Clone, Debug)]
@@ -147,11 +152,21 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Polls a request at most so often, then drops it. Whether it had ended.
-    pub fn ask_and_drop(&self, epoch: u64, what: &Ask, polls: usize) -> bool {
+    /// Asks, and drops the request when it has waited so often: before it goes out, before it is answered, and
+    /// in between. Whether it had ended.
+    pub async fn ask_and_drop(&self, epoch: u64, what: &Ask, waits: usize) -> bool {
         let mut asking = pin!(self.ask(epoch, what));
-        let mut context = Context::from_waker(Waker::noop());
-        (0..polls).any(|_| matches!(asking.as_mut().poll(&mut context), Poll::Ready(_)))
+        let mut left = waits;
+        let until_then = poll_fn(|context| {
+            let ended = asking.as_mut().poll(context).is_ready();
+            if ended || left == 0 {
+                return Poll::Ready(ended);
+            }
+            left -= 1;
+            Poll::Pending
+        });
+        // What waits for nothing is dropped, too.
+        timeout(AT_MOST, until_then).await.unwrap_or(false)
     }
 
     pub async fn instance(&self, role: SiteRole) -> Result<Instance, Failure> {

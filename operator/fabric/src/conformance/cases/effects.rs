@@ -77,8 +77,8 @@ pub async fn a_dropped_call_leaves_nothing_half_asked(lab: &dyn Lab) -> Verdict 
     let bench = Bench::protected(lab, "conformance-drop").await?;
     lab.write(&bench.machine, HOME).await;
     for step in planned(HOME) {
-        for polls in 0..MOST {
-            if bench.ask_and_drop(1, &step, polls) {
+        for waits in 0..MOST {
+            if bench.ask_and_drop(1, &step, waits).await {
                 break;
             }
         }

@@ -75,9 +75,12 @@ impl Site {
             above,
         } = merge;
         let base = self.store.get(machine).half.and_then(|half| half.base);
-        let of_disk = base.as_ref().and_then(|base| base.files.get(&disk));
-        let touched = of_disk == Some(&below) || of_disk == Some(&file);
-        let base = base.filter(|_| touched);
+        // The one above is told what it stands on from now on, and so is written to as well.
+        let written = [Some(&below), Some(&file), above.as_ref()];
+        let base = base.filter(|base| {
+            let of_disk = base.files.get(&disk);
+            of_disk.is_some() && written.contains(&of_disk)
+        });
         if let Some(base) = &base {
             if Self::is_written_to(base)? {
                 return Err(retryable(
@@ -97,7 +100,8 @@ impl Site {
             let format = image::info(&below).await?.format;
             image::rebase(above, &below, &format).await?;
         }
-        let merged = base.map(|base| merged(base, &disk, &below)).transpose()?;
+        let merged = base.map(|base| merged(base, &disk, (&file, &below)));
+        let merged = merged.transpose()?;
         self.change_half(machine, |half| {
             if merged.is_some() {
                 half.base = merged;
@@ -215,13 +219,17 @@ fn may_thin(record: &Record) -> bool {
 
 /// A base after a file of this disk was merged into the one below; sealed anew, unless somebody wrote to its other
 /// disks.
-fn merged(mut base: Base, disk: &str, below: &Path) -> Result<Base, FabricError> {
+fn merged(mut base: Base, disk: &str, (file, below): (&Path, &Path)) -> Result<Base, FabricError> {
     let before: BTreeSet<&str> = base.seal.split(' ').collect();
     let mut sealed = true;
     for (_, file) in base.files.iter().filter(|(other, _)| *other != disk) {
         sealed &= before.contains(Site::seal([file])?.as_str());
     }
-    base.files.insert(disk.to_owned(), below.to_owned());
+    if let Some(of_disk) = base.files.get_mut(disk)
+        && of_disk == file
+    {
+        below.clone_into(of_disk);
+    }
     base.merging = false;
     if sealed {
         base.seal = Site::seal(base.files.values())?;
@@ -465,7 +473,7 @@ mod tests {
         set(&cut_off);
         write();
         // Then nobody else wrote to it, and the merge is done again.
-        site.look_at_base(&machine).unwrap();
+        site.look_at_base(&machine).await.unwrap();
         assert_eq!(site.store.get(&machine).half, Some(cut_off));
         site.thin(&machine).await.unwrap();
         let after = site.store.get(&machine).half.unwrap();
@@ -474,19 +482,36 @@ mod tests {
         let base = after.base.as_ref().unwrap();
         assert!(!base.merging && !Site::is_written_to(base).unwrap());
 
+        // Given files below it, as after a failover, then those are merged, too.
+        let mut higher = after.clone();
+        let above = ["3", "4"].map(file);
+        image::overlay(&above[0], &files[0], "qcow2").await.unwrap();
+        image::overlay(&above[1], &above[0], "qcow2").await.unwrap();
+        higher.layers = of_disk(vec![files[0].clone(), above[0].clone(), above[1].clone()]);
+        higher.points[0].files = of_disk(above[1].clone());
+        let top = of_disk(above[1].clone());
+        let seal = Site::seal(top.values()).unwrap();
+        higher.base = Some(Base::new(top, seal));
+        set(&higher);
+        site.thin(&machine).await.unwrap();
+        let after = site.store.get(&machine).half.unwrap();
+        let base = after.base.as_ref().unwrap();
+        assert_eq!(base.files["vda"], files[0]);
+        assert!(!Site::is_written_to(base).unwrap());
+
         // When somebody else writes to it, then nothing is merged into it, and no point is whole.
         write();
         assert!(Site::is_written_to(base).unwrap());
         let mut older = after.clone();
-        let above = file("3");
+        let above = file("5");
         image::overlay(&above, &files[0], "qcow2").await.unwrap();
         older.points[0].files = of_disk(above.clone());
         older.layers = of_disk(vec![files[0].clone(), above]);
         set(&older);
         assert!(site.thin(&machine).await.is_err());
+        assert!(site.look_at_base(&machine).await.is_err());
+        // While the other side does not answer all stays as it is.
         assert_eq!(site.store.get(&machine).half, Some(older));
-        site.look_at_base(&machine).unwrap();
-        assert!(site.store.get(&machine).half.unwrap().points.is_empty());
     }
 
     #[tokio::test]

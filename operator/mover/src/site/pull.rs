@@ -184,7 +184,7 @@ impl Site {
             live.asked_at = Some(Instant::now());
             live.apart |= what != What::Changes;
         }
-        self.look_at_base(machine)?;
+        self.look_at_base(machine).await?;
         if what == What::Seed {
             self.take_up_seeds(machine).await?;
         }
@@ -217,12 +217,16 @@ impl Site {
     }
 
     /// Somebody may have started the machine that the copy is based on, by hand.
-    pub(super) fn look_at_base(&self, machine: &MachineName) -> Result<(), FabricError> {
-        let half = self.store.get(machine).half;
-        let Some(mut base) = half.and_then(|half| half.base) else {
+    pub(super) async fn look_at_base(&self, machine: &MachineName) -> Result<(), FabricError> {
+        let Some(half) = self.store.get(machine).half else {
+            return Ok(());
+        };
+        let Some(mut base) = half.base.clone() else {
             return Ok(());
         };
         if Self::is_written_to(&base)? {
+            // While nobody is there to compare with, what is here stays as it is.
+            self.seal_of_source(&half).await?;
             warn!(%machine, "what its copy is based on was written to: both sides are compared");
             base.seal = Self::seal(base.files.values())?;
             self.change_half(machine, |half| half.begin_at_base(base))?;

@@ -57,9 +57,10 @@ impl Console {
     }
 
     pub(super) fn hear(&mut self, line: &str) {
-        // A kernel that complains does not wait for the end of a line.
+        // A kernel that complains does not wait for the end of a line, and who was killed while it spoke leaves
+        // the beginning of one: what was said last counts.
         let begun = ["RESUME last=", "HB ", "STOPPED last=", "FAILED "];
-        let begun = begun.iter().filter_map(|begun| line.find(begun)).min();
+        let begun = begun.iter().filter_map(|begun| line.rfind(begun)).max();
         let line = &line[begun.unwrap_or(0)..];
         let Some((word, rest)) = line.split_once(' ') else {
             return;
@@ -111,6 +112,17 @@ mod tests {
              [   12.4] clocksource: HB 2\r\n",
         );
         assert_eq!(console.boots.len(), 2);
+        assert_eq!(console.heartbeat(), Some(2));
+    }
+
+    #[test]
+    fn what_a_killed_guest_did_not_say_to_its_end_hides_not_the_next_boot() {
+        let console = Console::of(
+            "RESUME last=0 gaps=0 disks=0\r\nHB 1\r\nHB 2RESUME last=1 gaps=0 disks=1\r\nHB 2\r\n\
+             STOPPED last=RESUME last=2 gaps=0 disks=2\r\n",
+        );
+        let last: Vec<_> = console.boots.iter().map(|boot| boot.last).collect();
+        assert_eq!(last, [0, 1, 2]);
         assert_eq!(console.heartbeat(), Some(2));
     }
 
